@@ -1,0 +1,73 @@
+import type { LogLevel } from '../log.ts';
+
+export type VideoCodec = 'h264' | 'h265';
+export type AudioCodec = 'opus' | 'pcmu' | 'pcma';
+
+/** Where a camera's picture and sound come from. `ref` names an entry of the local `sources`. */
+export type SourceConfig =
+  | { type: 'test' }
+  | { type: 'v4l2'; device: string; audioDevice?: string }
+  | { type: 'rtsp'; url: string; subUrl?: string; credentialsRef?: string; transport?: 'tcp' | 'udp' }
+  | { type: 'file'; path: string }
+  | { type: 'command'; command: string[]; format: 'h264' | 'h265' | 'mjpeg' | 'mpegts' | 'nut' };
+
+export interface RenditionConfig {
+  width: number;
+  height: number;
+  fps: number;
+  bitrateKbps: number;
+}
+
+export interface CameraConfig {
+  /** Signaling channel name (`[a-zA-Z0-9_.-]{1,256}`). */
+  channelName: string;
+  enabled: boolean;
+  /** Already resolved: never a `ref`. */
+  source: SourceConfig;
+  video: {
+    codec: VideoCodec;
+    /** `auto`, `copy` (pass-through) or the name of an ffmpeg encoder. */
+    encoder: string;
+    keyframeIntervalSeconds: number;
+    /** Highest quality first. */
+    renditions: Record<string, RenditionConfig>;
+  };
+  audio: { enabled: boolean; codec: AudioCodec; bitrateKbps: number };
+  /** Keep the camera running while nobody watches. */
+  prewarm: boolean;
+  /** How long the camera goes on after the last viewer left. */
+  idleGraceSeconds: number;
+  viewers: { max: number };
+  dataChannel: { enabled: boolean };
+  twcc: { enabled: boolean };
+  storage: { enabled: boolean };
+}
+
+export interface SecretReference {
+  /** Read when used: the name of an environment variable … */
+  env?: string;
+  /** … or the path of a file. Content: `user:password`. */
+  file?: string;
+}
+
+/** The effective configuration: every layer merged, every key validated. */
+export interface AgentConfig {
+  aws: { region: string; /** DescribeSignalingChannel etc.; empty: the SDK's own. */ endpoint: string };
+  device: { thingName: string; certificatePath: string; privateKeyPath: string; rootCaPath: string };
+  credentials: {
+    source: 'auto' | 'x509' | 'token-exchange' | 'environment';
+    /** `host[:port]` of the IoT credentials provider. */
+    endpoint: string;
+    roleAlias: string;
+  };
+  mqtt: { transport: 'auto' | 'ipc' | 'direct' | 'off'; endpoint: string };
+  shadow: { name: string };
+  metrics: { intervalSeconds: number; logDurations: boolean };
+  log: { level: LogLevel };
+  ffmpeg: { path: string };
+  /** Caches and the last good configuration; empty: nothing is kept. */
+  stateDirectory: string;
+  secrets: Record<string, SecretReference>;
+  sources: Record<string, SourceConfig>;
+  cameras: Record<string, CameraConfig>;
+}

@@ -1,0 +1,63 @@
+import { errorText } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { backoff, type BackoffOptions } from './backoff.ts';
+import { pause, type Clock } from './clock.ts';
+import type { Random } from './random.ts';
+
+/** A long-lived part: resolves when `signal` aborts, rejects when it fails, never retries by itself. */
+export type Run = (signal: AbortSignal) => Promise<void>;
+
+export interface SuperviseOptions {
+  /** Names the part in the log, e.g. `signaling`. */
+  name: string;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  backoff?: BackoffOptions;
+  /** Told of every failure before the wait; `delayMs` is that wait. */
+  onFailure?: (error: unknown, delayMs: number) => void;
+}
+
+const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 60_000 };
+/** A run that lasted this long was healthy: the next failure starts the backoff anew. */
+const HEALTHY_MS = 60_000;
+
+/**
+ * The only retry loop: runs a part again after each failure, with exponential backoff and full jitter, until
+ * `signal` aborts. An outage is two log lines: its first failure (warn) and its end (info).
+ */
+export async function supervise(run: Run, signal: AbortSignal, options: SuperviseOptions): Promise<void> {
+  const { name, clock, random, log } = options;
+  let delays = backoff(options.backoff ?? DEFAULT_BACKOFF, random);
+  let failures = 0;
+  while (!signal.aborted) {
+    const startedAt = clock.monotonic();
+    // One healthy minute after a failure ends the outage.
+    const healthy = clock.after(HEALTHY_MS, () => {
+      if (failures > 0) log.info({ part: name, failures }, 'recovered');
+      failures = 0;
+      delays = backoff(options.backoff ?? DEFAULT_BACKOFF, random);
+    });
+    try {
+      await run(signal);
+      if (signal.aborted) return;
+      throw new Error(`${name} ended without a reason`);
+    } catch (error) {
+      if (signal.aborted) return;
+      const delayMs = delays.next().value;
+      const details = {
+        part: name,
+        error: errorText(error),
+        retryInMs: delayMs,
+        ranMs: Math.round(clock.monotonic() - startedAt),
+      };
+      failures += 1;
+      if (failures === 1) log.warn(details, 'failed, will be retried');
+      else log.debug(details, 'failed again');
+      options.onFailure?.(error, delayMs);
+      await pause(clock, delayMs, signal);
+    } finally {
+      healthy.cancel();
+    }
+  }
+}
