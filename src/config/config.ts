@@ -33,6 +33,14 @@ export interface CameraConfig {
     renditions: Record<string, RenditionConfig>;
   };
   audio: { enabled: boolean; codec: AudioCodec; bitrateKbps: number };
+  /** Degrees that the picture is turned clockwise. */
+  orientation?: 0 | 90 | 180 | 270;
+  /** The part of the source's picture that is shown, in its pixels. */
+  crop?: { x: number; y: number; width: number; height: number };
+  /** Written into the picture: a line of text, and the UTC time. */
+  overlay?: { text?: string; clock?: boolean };
+  /** Capture one frame so often while nobody watches, to know that the camera is alive; 0 or absent: never. */
+  probeIntervalSeconds?: number;
   /** Keep the camera running while nobody watches. */
   prewarm: boolean;
   /** How long the camera goes on after the last viewer left. */
@@ -48,11 +56,21 @@ export interface SecretReference {
   env?: string;
   /** … or the path of a file. Content: `user:password`. */
   file?: string;
+  /** Only cameras on these hosts may be sent it; absent: any host that a camera names. */
+  hosts?: string[];
 }
 
 /** The effective configuration: every layer merged, every key validated. */
 export interface AgentConfig {
-  aws: { region: string; /** DescribeSignalingChannel etc.; empty: the SDK's own. */ endpoint: string };
+  aws: {
+    region: string;
+    /** DescribeSignalingChannel etc.; empty: the SDK's own. */
+    endpoint: string;
+    useFips: boolean;
+    useDualStack: boolean;
+    /** Create a camera's signaling channel where it does not exist. */
+    createChannel: boolean;
+  };
   device: { thingName: string; certificatePath: string; privateKeyPath: string; rootCaPath: string };
   credentials: {
     source: 'auto' | 'x509' | 'token-exchange' | 'environment';

@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import type { VideoCodec } from '../config/config.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** What the installed ffmpeg can do. */
+export interface FfmpegCapabilities {
+  /** As printed, e.g. `5.1.9-0+deb12u1`. */
+  versionText: string;
+  /** Major and minor as one number, e.g. 5.01 for 5.1; builds from git count as the newest. */
+  version: number;
+  encoders: ReadonlySet<string>;
+  filters: ReadonlySet<string>;
+  /** Input devices and formats, e.g. `v4l2`, `alsa`, `rtsp`. */
+  demuxers: ReadonlySet<string>;
+}
+
+const PROBE_TIMEOUT_MS = 10_000;
+const OUTPUT_LIMIT_CHARS = 256 << 10;
+
+/** Encoders that `auto` tries, best first, with the device nodes they need; the software encoder is last. */
+const AUTO_ENCODERS: Record<VideoCodec, readonly { name: string; nodes?: readonly [string, RegExp] }[]> = {
+  h264: [
+    { name: 'h264_v4l2m2m', nodes: ['/dev', /^video\d/] },
+    { name: 'h264_vaapi', nodes: ['/dev/dri', /^renderD128$/] },
+    { name: 'libx264' },
+    { name: 'libopenh264' },
+  ],
+  h265: [{ name: 'hevc_vaapi', nodes: ['/dev/dri', /^renderD128$/] }, { name: 'libx265' }],
+};
+
+/** The program `ffmpeg` on this device; asked once what it can do. One for all cameras. */
+export class Ffmpeg {
+  readonly path: string;
+  readonly #clock: Clock;
+  #capabilities: Promise<FfmpegCapabilities> | undefined;
+  readonly #autoEncoder = new Map<VideoCodec, Promise<string>>();
+
+  /** `path`: the setting `ffmpeg.path`, a program name or a path. */
+  constructor(path: string, clock: Clock) {
+    this.path = path;
+    this.#clock = clock;
+  }
+
+  /** Rejects with the cure when ffmpeg is missing or does not run; asked again after a failure. */
+  capabilities(): Promise<FfmpegCapabilities> {
+    this.#capabilities ??= this.#probe().catch((error: unknown) => {
+      this.#capabilities = undefined;
+      throw error;
+    });
+    return this.#capabilities;
+  }
+
+  /** The best encoder that really encodes on this device: a listed hardware encoder often does not. */
+  autoEncoder(codec: VideoCodec): Promise<string> {
+    const known = this.#autoEncoder.get(codec);
+    if (known !== undefined) return known;
+    const found = this.#findEncoder(codec).catch((error: unknown) => {
+      this.#autoEncoder.delete(codec);
+      throw error;
+    });
+    this.#autoEncoder.set(codec, found);
+    return found;
+  }
+
+  async #probe(): Promise<FfmpegCapabilities> {
+    const [version, encoders, filters, demuxers] = await Promise.all(
+      ['-version', '-encoders', '-filters', '-demuxers'].map((list) => this.#run(['-hide_banner', list])),
+    );
+    const versionText = /version (\S+)/.exec(version ?? '')?.[1];
+    if (versionText === undefined) throw new Error(`ffmpeg.path: "${this.path}" does not answer like ffmpeg`);
+    const number = /^n?(\d+)\.(\d+)/.exec(versionText);
+    return {
+      versionText,
+      version: number ? Number(number[1]) + Number(number[2]) / 100 : 99,
+      encoders: names(encoders),
+      filters: names(filters),
+      demuxers: names(demuxers),
+    };
+  }
+
+  async #findEncoder(codec: VideoCodec): Promise<string> {
+    const { encoders } = await this.capabilities();
+    for (const { name, nodes } of AUTO_ENCODERS[codec]) {
+      if (!encoders.has(name)) continue;
+      if (nodes === undefined) return name;
+      if ((await nodeExists(...nodes)) && (await this.#encodes(name))) return name;
+    }
+    const wanted = AUTO_ENCODERS[codec].map(({ name }) => name).join(', ');
+    throw new Error(`ffmpeg at "${this.path}" has none of the ${codec} encoders ${wanted}`);
+  }
+
+  async #encodes(encoder: string): Promise<boolean> {
+    const vaapi = encoder.endsWith('_vaapi');
+    const args = ['-hide_banner', '-loglevel', 'error', '-nostdin'];
+    if (vaapi) args.push('-vaapi_device', '/dev/dri/renderD128');
+    args.push('-f', 'lavfi', '-i', 'color=size=640x360:rate=10:duration=1');
+    args.push('-vf', vaapi ? 'format=nv12,hwupload' : 'format=yuv420p');
+    try {
+      await this.#run([...args, '-c:v', encoder, '-f', 'null', '-']);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Runs ffmpeg to its end; what it printed on standard output. */
+  #run(args: string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(this.path, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+      const timer = this.#clock.after(PROBE_TIMEOUT_MS, () => child.kill('SIGKILL'));
+      let output = '';
+      child.stdout.setEncoding('utf8');
+      child.stdout.on('data', (text: string) => {
+        if (output.length < OUTPUT_LIMIT_CHARS) output += text;
+      });
+      child.on('error', (error) => {
+        timer.cancel();
+        reject(cannotRunFfmpeg(this.path, error));
+      });
+      child.on('close', (code, signal) => {
+        timer.cancel();
+        if (code === 0) resolve(output);
+        else reject(new Error(`ffmpeg at "${this.path}" ended with ${signal ?? `code ${code}`}`));
+      });
+    });
+  }
+}
+
+/** The error of a program that could not even be started, with the cure. */
+export function cannotRunFfmpeg(path: string, cause: Error): Error {
+  const cure = 'install ffmpeg (Debian: apt install ffmpeg) or set ffmpeg.path to the program';
+  return new Error(`cannot run ffmpeg at "${path}": ${cure}`, { cause });
+}
+
+/** Names in ffmpeg's tables: flags, a name, a description. */
+function names(table: string | undefined): Set<string> {
+  const found = new Set<string>();
+  for (const line of (table ?? '').split('\n')) {
+    const name = /^ [A-Z.|][A-Z.| d]{0,5}\s+([\w,]+)\s/.exec(line)?.[1];
+    for (const alias of name?.split(',') ?? []) found.add(alias);
+  }
+  return found;
+}
+
+async function nodeExists(folder: string, pattern: RegExp): Promise<boolean> {
+  const entries = await readdir(folder).catch(() => []);
+  return entries.some((entry) => pattern.test(entry));
+}

@@ -1,0 +1,138 @@
+import type { Clock } from '../runtime/clock.ts';
+import { ChildProgram, endingText } from './child-program.ts';
+import { cannotRunFfmpeg } from './ffmpeg-probe.ts';
+import { NutDemuxer, type NutPacket } from './nut-demuxer.ts';
+import type { NutStream } from './nut-headers.ts';
+
+/** One ffmpeg that captures one input. Every track comes as NUT of its own on file descriptor 3, 4, … */
+export interface FfmpegTask {
+  path: string;
+  args: readonly string[];
+  trackCount: number;
+  /** Written to ffmpeg's standard input, e.g. a playlist whose URL must not show in the process list. */
+  stdinText?: string;
+  /** A program whose standard output becomes ffmpeg's standard input. */
+  producer?: readonly string[];
+  /** Never shown in an error. */
+  secrets: readonly string[];
+  /** The tracks that must not fall silent. */
+  vitalTracks: readonly number[];
+  firstFrameTimeoutMs: number;
+  stallTimeoutMs: number;
+  clock: Clock;
+  /** What it throws ends the run with that error. */
+  onPacket: (track: number, packet: NutPacket, stream: NutStream) => void;
+}
+
+/** ffmpeg did not deliver: it could not run, ended, stalled or wrote something else than NUT. */
+export class CaptureError extends Error {
+  override readonly name = 'CaptureError';
+  /** ffmpeg's own last words, scrubbed. */
+  readonly lastWords: string;
+  /** Whether any frame had come: a camera that worked differs from one that never did. */
+  readonly hadFrames: boolean;
+
+  constructor(message: string, lastWords: string, hadFrames: boolean, options?: ErrorOptions) {
+    super(lastWords === '' ? message : `${message}: ${lastWords}`, options);
+    this.lastWords = lastWords;
+    this.hadFrames = hadFrames;
+  }
+}
+
+/** Runs ffmpeg until `signal` aborts (resolves when it has really ended) or it fails (rejects). */
+export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { path, args, clock, secrets, trackCount } = task;
+  const stdin = task.stdinText !== undefined || task.producer !== undefined;
+  const ffmpeg = new ChildProgram({ path, args, stdin, stdout: false, extraPipes: trackCount, clock });
+  const producer = task.producer && startProducer(task.producer, ffmpeg, clock);
+  if (task.stdinText !== undefined) ffmpeg.stdin?.end(task.stdinText);
+
+  let failure: Error | undefined;
+  let stopping = false;
+  const stop = (reason?: Error) => {
+    if (stopping) return;
+    stopping = true;
+    failure = reason;
+    void ffmpeg.stop();
+    void producer?.stop();
+  };
+  const onAbort = () => stop();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const watch = watchForStall(task, stop);
+  for (let track = 0; track < trackCount; track += 1) {
+    const feed = demuxTrack(track, task, watch);
+    ffmpeg.extraPipe(track).on('data', (chunk: Buffer) => {
+      if (stopping) return;
+      try {
+        feed(chunk);
+      } catch (error) {
+        stop(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  }
+  void producer?.ended.then((ending) =>
+    stop(new Error(`command ${endingText(ending)}: ${producer.lastWords(secrets)}`)),
+  );
+
+  const ending = await ffmpeg.ended;
+  watch.cancel();
+  signal.removeEventListener('abort', onAbort);
+  const wasStopping = stopping;
+  await producer?.stop();
+  if (wasStopping && failure === undefined) return;
+  if ('error' in ending) throw cannotRunFfmpeg(path, ending.error);
+  const message = failure?.message ?? `ffmpeg ${endingText(ending)}`;
+  const words = ffmpeg.lastWords(secrets);
+  throw new CaptureError(message, words, watch.hadFrames(), failure && { cause: failure });
+}
+
+function startProducer(command: readonly string[], ffmpeg: ChildProgram, clock: Clock): ChildProgram {
+  const [path = '', ...args] = command;
+  const producer = new ChildProgram({ path, args, stdin: false, stdout: true, extraPipes: 0, clock });
+  if (ffmpeg.stdin) producer.stdout?.pipe(ffmpeg.stdin);
+  return producer;
+}
+
+interface StallWatch {
+  seen(track: number): void;
+  hadFrames(): boolean;
+  cancel(): void;
+}
+
+/** Counts in ticks, not in time: an agent that was busy itself does not blame the camera. */
+function watchForStall(task: FfmpegTask, stop: (reason: Error) => void): StallWatch {
+  const { clock, vitalTracks, firstFrameTimeoutMs, stallTimeoutMs } = task;
+  const tickMs = Math.min(stallTimeoutMs, firstFrameTimeoutMs) / 8;
+  const seen = new Set<number>();
+  const silentMs = new Map<number, number>();
+  const timer = clock.every(tickMs, () => {
+    for (const track of vitalTracks) {
+      const silent = (silentMs.get(track) ?? 0) + tickMs;
+      silentMs.set(track, silent);
+      if (!seen.has(track) && silent > firstFrameTimeoutMs) {
+        stop(new Error(`no frame within ${firstFrameTimeoutMs} ms`));
+      } else if (seen.has(track) && silent > stallTimeoutMs) {
+        stop(new Error(`no frame for ${stallTimeoutMs} ms`));
+      }
+    }
+  });
+  return {
+    seen(track) {
+      seen.add(track);
+      silentMs.set(track, 0);
+    },
+    hadFrames: () => seen.size > 0,
+    cancel: () => timer.cancel(),
+  };
+}
+
+function demuxTrack(track: number, task: FfmpegTask, watch: StallWatch): (chunk: Buffer) => void {
+  const demuxer = new NutDemuxer((packet) => {
+    const stream = demuxer.streams[packet.streamIndex];
+    if (stream === undefined) return;
+    watch.seen(track);
+    task.onPacket(track, packet, stream);
+  });
+  return (chunk) => demuxer.push(chunk);
+}

@@ -1,0 +1,126 @@
+import { isIP } from 'node:net';
+import type { InputPlan, InputSource } from './capture-plan.ts';
+import type { V4l2Format } from './v4l2-formats.ts';
+
+/** Login of an IP camera. */
+export interface Credentials {
+  user: string;
+  password: string;
+}
+
+/** ffmpeg's input options for a source. */
+export interface SourceArgs {
+  args: string[];
+  stdinText?: string;
+  producer?: readonly string[];
+  /** What must not be shown anywhere. */
+  secrets: string[];
+  /** How long the first frame may take, and any later one. */
+  firstFrameTimeoutMs: number;
+  stallTimeoutMs: number;
+}
+
+export interface SourceContext {
+  /** ffmpeg's version, e.g. 5.01 for 5.1. */
+  version: number;
+  credentials?: Credentials;
+  v4l2Format?: V4l2Format;
+}
+
+const RAW_FORMATS = { h264: 'h264', h265: 'hevc', mjpeg: 'mjpeg', mpegts: 'mpegts', nut: 'nut' } as const;
+/** Start decoding at once instead of collecting five seconds; never hold frames back for reordering. */
+const LOW_DELAY = ['-fflags', 'nobuffer', '-flags', 'low_delay', '-fpsprobesize', '0'];
+const SOCKET_TIMEOUT_US = '5000000';
+
+export function sourceArgs(input: InputPlan, context: SourceContext): SourceArgs {
+  const { source } = input;
+  const fps = Math.max(1, ...input.tracks.map((track) => (track.kind === 'video' ? track.rendition.fps : 1)));
+  switch (source.type) {
+    case 'test':
+      return { args: [], secrets: [], firstFrameTimeoutMs: 5000, stallTimeoutMs: 3000 };
+    case 'file': {
+      const args = ['-stream_loop', '-1', '-re', '-i', `file:${source.path}`];
+      return { args, secrets: [], firstFrameTimeoutMs: 10_000, stallTimeoutMs: 5000 };
+    }
+    case 'v4l2':
+      return v4l2Args(source.device, fps, context.v4l2Format);
+    case 'alsa': {
+      // Through ALSA's plug layer every device gives 48 kHz mono.
+      const device = source.device.replace(/^hw:/, 'plughw:');
+      const args = ['-f', 'alsa', '-channels', '1', '-sample_rate', '48000', '-i', device];
+      return { args, secrets: [], firstFrameTimeoutMs: 4000, stallTimeoutMs: 2000 };
+    }
+    case 'command': {
+      const raw = source.format !== 'mpegts' && source.format !== 'nut';
+      // A raw stream has no stamps of its own: the time of arrival is the best there is.
+      const stamps = raw ? ['-framerate', String(fps), '-use_wallclock_as_timestamps', '1'] : [];
+      const args = [...LOW_DELAY, '-probesize', '65536', '-f', RAW_FORMATS[source.format], ...stamps];
+      args.push('-i', 'pipe:0');
+      const producer = source.command;
+      return { args, producer, secrets: [], firstFrameTimeoutMs: 15_000, stallTimeoutMs: 5000 };
+    }
+    case 'rtsp':
+      return rtspArgs(source, context);
+  }
+}
+
+function v4l2Args(device: string, fps: number, format: V4l2Format | undefined): SourceArgs {
+  const args = ['-f', 'v4l2', '-timestamps', 'abs', '-thread_queue_size', '16'];
+  if (format) args.push('-input_format', format.name, '-video_size', `${format.width}x${format.height}`);
+  args.push('-framerate', String(fps), '-fpsprobesize', '0', '-flags', 'low_delay', '-i', device);
+  return { args, secrets: [], firstFrameTimeoutMs: 10_000, stallTimeoutMs: 4000 };
+}
+
+/**
+ * A URL with a login is handed over on standard input, inside a playlist of one entry: nobody finds it in the
+ * process list. ffmpeg before 5.0 cannot pass RTSP options through a playlist; there it stands in the arguments.
+ */
+function rtspArgs(source: Extract<InputSource, { type: 'rtsp' }>, context: SourceContext): SourceArgs {
+  const { version, credentials } = context;
+  const limits = { firstFrameTimeoutMs: 15_000, stallTimeoutMs: 5000 };
+  const url = checkedRtspUrl(source.url);
+  const timeout = version >= 5 ? 'timeout' : 'stimeout';
+  const options = { rtsp_transport: source.transport, [timeout]: SOCKET_TIMEOUT_US };
+  const common = [...LOW_DELAY, '-analyzeduration', '1000000'];
+  const direct = (address: string) => [
+    ...common,
+    ...Object.entries(options).flatMap(([name, value]) => [`-${name}`, value]),
+    ...['-i', address],
+  ];
+  const secretUrl = withLogin(url, credentials);
+  if (secretUrl === url.href) return { args: direct(url.href), secrets: [], ...limits };
+  const { username, password } = new URL(secretUrl);
+  const secrets = [secretUrl, password, decodeURIComponent(password), decodeURIComponent(username)];
+  if (version < 5) return { args: direct(secretUrl), secrets, ...limits };
+  const playlist = [
+    'ffconcat version 1.0',
+    `file '${secretUrl.replaceAll("'", '%27')}'`,
+    ...Object.entries(options).map(([name, value]) => `option ${name} ${value}`),
+  ];
+  const protocols = 'pipe,rtsp,rtsps,rtp,udp,tcp,tls,crypto,srtp,http,https,httpproxy';
+  const args = [...common, '-f', 'concat', '-safe', '0', '-protocol_whitelist', protocols, '-i', 'pipe:0'];
+  return { args, stdinText: `${playlist.join('\n')}\n`, secrets, ...limits };
+}
+
+/** Host name of a camera's URL, for the secret that may only go to certain hosts. */
+export function rtspHost(url: string): string {
+  return checkedRtspUrl(url).hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+function checkedRtspUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const host = url?.hostname.replace(/^\[(.*)\]$/, '$1') ?? '';
+  const hostIsRight = isIP(host) !== 0 || /^[\w.-]+$/.test(host);
+  if (url === undefined || !/^rtsps?:$/.test(url.protocol) || !hostIsRight || /[\s\p{Cc}]/u.test(text)) {
+    throw new Error('the camera URL must look like rtsp://host[:port]/path');
+  }
+  return url;
+}
+
+function withLogin(url: URL, credentials: Credentials | undefined): string {
+  if (!credentials) return url.href;
+  const complete = new URL(url.href);
+  complete.username = encodeURIComponent(credentials.user);
+  complete.password = encodeURIComponent(credentials.password);
+  return complete.href;
+}

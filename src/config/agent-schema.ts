@@ -1,0 +1,167 @@
+import { LOG_LEVELS } from '../log.ts';
+import type { AgentConfig, SecretReference } from './config.ts';
+import { choice, flag, hostAndPort, list, orEmpty, path, text, whole } from './formats.ts';
+import type { Shape } from './shape.ts';
+
+/** AWS names things and shadows alike. */
+const thingName = text('name', '1 to 128 letters, digits and _ - :', /^[a-zA-Z0-9_:-]{1,128}$/);
+
+/** The keys outside the maps `cameras`, `sources` and `secrets`. */
+export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secrets'>> = {
+  aws: {
+    region: {
+      doc: 'AWS region of the signaling channels.',
+      format: text('region', 'an AWS region, e.g. us-west-2', /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/),
+      default: null,
+      scope: 'local',
+      env: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+    },
+    endpoint: {
+      doc: "Endpoint of Kinesis Video Streams, e.g. a VPC endpoint's. Empty: the region's own.",
+      format: orEmpty(text('URL', 'an https:// URL', /^https?:\/\/[^\s@]{1,500}$/)),
+      default: '',
+      scope: 'local',
+    },
+    useFips: { doc: 'Use the FIPS endpoints.', format: flag, default: false, scope: 'local' },
+    useDualStack: { doc: 'Use the IPv4 and IPv6 endpoints.', format: flag, default: false, scope: 'local' },
+    createChannel: {
+      doc: "Create a camera's signaling channel where it does not exist.",
+      format: flag,
+      default: false,
+      scope: 'local',
+    },
+  },
+  device: {
+    thingName: {
+      doc: 'Name of the IoT thing that this device is.',
+      format: orEmpty(thingName),
+      default: '',
+      scope: 'local',
+      env: ['AWS_IOT_THING_NAME'],
+    },
+    certificatePath: {
+      doc: 'Device certificate, PEM. Read again at each renewal of the credentials.',
+      format: orEmpty(path),
+      default: '',
+      scope: 'local',
+    },
+    privateKeyPath: {
+      doc: 'Private key of the device certificate, PEM.',
+      format: orEmpty(path),
+      default: '',
+      scope: 'local',
+    },
+    rootCaPath: {
+      doc: "CA certificates that AWS IoT's servers are checked against, PEM. Empty: Node's own list.",
+      format: orEmpty(path),
+      default: '',
+      scope: 'local',
+    },
+  },
+  credentials: {
+    source: {
+      doc: 'Where AWS credentials come from. `auto`: x509 where it is configured and the key is readable, else token-exchange, else environment.',
+      format: choice('auto', 'x509', 'token-exchange', 'environment'),
+      default: 'auto',
+      scope: 'local',
+    },
+    endpoint: {
+      doc: 'IoT credentials provider (`aws iot describe-endpoint --endpoint-type iot:CredentialProvider`).',
+      format: orEmpty(hostAndPort),
+      default: '',
+      scope: 'local',
+    },
+    roleAlias: {
+      doc: 'IoT role alias that the certificate is exchanged for.',
+      format: orEmpty(text('name', '1 to 128 letters, digits and _ = , @ -', /^[\w=,@-]{1,128}$/)),
+      default: '',
+      scope: 'local',
+    },
+  },
+  mqtt: {
+    transport: {
+      doc: 'How IoT Core is reached. `auto`: through the Greengrass nucleus where there is one, else directly where an endpoint is set.',
+      format: choice('auto', 'ipc', 'direct', 'off'),
+      default: 'auto',
+      scope: 'local',
+    },
+    endpoint: {
+      doc: 'IoT Core endpoint for `direct` (`aws iot describe-endpoint --endpoint-type iot:Data-ATS`).',
+      format: orEmpty(hostAndPort),
+      default: '',
+      scope: 'local',
+    },
+  },
+  shadow: {
+    name: {
+      doc: 'Named shadow that configures the agent; `<name>-status` reports its state.',
+      format: text('name', '1 to 57 letters, digits and _ - :', /^[a-zA-Z0-9_:-]{1,57}$/),
+      default: 'kvs-webrtc',
+      scope: 'local',
+    },
+  },
+  metrics: {
+    intervalSeconds: {
+      doc: 'How often metrics are published.',
+      format: whole(1, 86_400),
+      default: 60,
+      scope: 'shadow',
+    },
+    logDurations: {
+      doc: "Log each viewer's connect durations when its session ends.",
+      format: flag,
+      default: false,
+      scope: 'shadow',
+    },
+  },
+  log: {
+    level: {
+      doc: 'How much is logged.',
+      format: choice(...LOG_LEVELS),
+      default: 'info',
+      scope: 'shadow',
+      env: ['KVS_LOG_LEVEL'],
+    },
+  },
+  ffmpeg: {
+    path: {
+      doc: 'The ffmpeg program: a path, or a name looked up in PATH.',
+      format: path,
+      default: 'ffmpeg',
+      scope: 'local',
+      env: ['KVS_FFMPEG_PATH'],
+    },
+  },
+  stateDirectory: {
+    doc: 'Folder for caches and the last good configuration. Empty: nothing is kept.',
+    format: orEmpty(path),
+    default: '',
+    scope: 'local',
+    env: ['KVS_STATE_DIRECTORY'],
+  },
+};
+
+/** One entry of `secrets`. */
+export const secretShape: Shape<SecretReference> = {
+  env: {
+    doc: 'Environment variable that holds `user:password`.',
+    format: text('name', 'the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]{0,127}$/),
+    default: null,
+    optional: true,
+    scope: 'local',
+  },
+  file: {
+    doc: 'File that holds `user:password`.',
+    format: path,
+    default: null,
+    optional: true,
+    scope: 'local',
+  },
+  hosts: {
+    doc: 'The only hosts that it may be sent to. Set it where whoever writes the shadow shall not learn it.',
+    format: list(text('host', 'host names or addresses', /^[a-zA-Z0-9.:-]{1,253}$/)),
+    default: null,
+    optional: true,
+    scope: 'local',
+  },
+};

@@ -1,0 +1,235 @@
+import type { http, io, mqtt5 } from 'aws-crt';
+import { errorText } from '../errors.ts';
+import { aborted, within, type Clock } from '../runtime/clock.ts';
+import {
+  RefusedError,
+  type MessageHandler,
+  type MqttSession,
+  type MqttTransport,
+  type Qos,
+} from './mqtt-connection.ts';
+
+export interface DirectMqttOptions {
+  thingName: string;
+  /** IoT Core data endpoint, `host[:port]`; port 8883 unless told, 443 works too (ALPN). */
+  endpoint: string;
+  certificatePath: string;
+  privateKeyPath: string;
+  /** Empty: the system's own list. */
+  rootCaPath: string;
+  /** HTTP proxy for a CONNECT tunnel, `http://[user:password@]host:port`. */
+  proxyUrl?: string;
+  clock: Clock;
+}
+
+const DEFAULT_PORT = 8883;
+const KEEP_ALIVE_SECONDS = 60;
+const PING_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const ACK_TIMEOUT_SECONDS = 10;
+/** Together under a second, which is what closing may take. */
+const GOODBYE_TIMEOUT_MS = 300;
+const STOP_TIMEOUT_MS = 600;
+/** The CRT client would reconnect by itself; the supervisor above does, with a new client and fresh files. */
+const NEVER_MS = 2 ** 31 - 1;
+
+/**
+ * MQTT 5 over mutual TLS, without the nucleus. The client id is `<thingName>-kvs`: with the thing's bare name it
+ * would push the Greengrass nucleus off. A clean session: what was published while away is fetched, not replayed,
+ * and a command is not run an hour late. Certificate and key are read at each connect, so a rotation needs no restart.
+ * Presence on `kvs-webrtc/<thingName>/status`, a plain topic: AWS IoT ignores wills on `$aws` topics.
+ */
+export function directMqtt(options: DirectMqttOptions): MqttTransport {
+  return { connect: (onMessage, signal) => connect(options, onMessage, signal) };
+}
+
+async function connect(
+  options: DirectMqttOptions,
+  onMessage: MessageHandler,
+  signal: AbortSignal,
+): Promise<MqttSession> {
+  const { clock, endpoint, thingName } = options;
+  const client = await newClient(options);
+  const lost = Promise.withResolvers<Error>();
+  const connected = new Promise<void>((resolve, reject) => {
+    client.on('connectionSuccess', () => resolve());
+    client.on('connectionFailure', (event) => reject(connectFailure(event, options)));
+    client.on('error', (error) => reject(errorOf(error)));
+  });
+  client.on('disconnection', (event) => lost.resolve(lossOf(event)));
+  client.on('messageReceived', ({ message }) => onMessage(message.topicName, bytesOf(message.payload)));
+
+  const session = new DirectSession(client, clock, presenceTopic(thingName), lost.promise);
+  client.start();
+  try {
+    await Promise.race([connected, aborted(signal)]);
+    signal.throwIfAborted();
+    await within(clock, CONNECT_TIMEOUT_MS, `no answer from ${endpoint}`, session.announce('online'));
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+class DirectSession implements MqttSession {
+  readonly lost: Promise<Error>;
+  readonly #client: mqtt5.Mqtt5Client;
+  readonly #clock: Clock;
+  readonly #presenceTopic: string;
+  #online = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(client: mqtt5.Mqtt5Client, clock: Clock, topic: string, lost: Promise<Error>) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#presenceTopic = topic;
+    this.lost = lost;
+    void lost.then(() => (this.#online = false));
+  }
+
+  async announce(state: 'online' | 'offline'): Promise<void> {
+    await this.publish(this.#presenceTopic, presence(state, state === 'online' ? 'connected' : 'stopped'), 1);
+    this.#online = state === 'online';
+  }
+
+  async publish(topicName: string, payload: string, qos: Qos): Promise<void> {
+    const puback = await this.#client.publish({ topicName, payload, qos }).catch(rethrow);
+    if (puback && puback.reasonCode >= 128) throw refusal(`publishing to ${topicName}`, puback);
+  }
+
+  async subscribe(topicFilter: string): Promise<void> {
+    const { reasonCodes, reasonString } = await this.#client
+      .subscribe({ subscriptions: [{ topicFilter, qos: 1 }] })
+      .catch(rethrow);
+    const reasonCode = reasonCodes[0] ?? 0;
+    if (reasonCode >= 128) throw refusal(`subscribing to ${topicFilter}`, { reasonCode, reasonString });
+  }
+
+  async unsubscribe(topicFilter: string): Promise<void> {
+    await this.#client.unsubscribe({ topicFilters: [topicFilter] }).catch(rethrow);
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => void this.#client.once('stopped', () => resolve()));
+    // A clean DISCONNECT discards the will, so the goodbye is said in so many words.
+    if (this.#online) {
+      await within(this.#clock, GOODBYE_TIMEOUT_MS, 'no goodbye', this.announce('offline')).catch(() => {});
+    }
+    this.#client.stop();
+    await within(this.#clock, STOP_TIMEOUT_MS, 'not stopped', stopped).catch(() => {});
+    this.#client.close();
+  }
+}
+
+/** The library is loaded when it is first needed: it costs 60 ms and 14 MB. */
+async function newClient(options: DirectMqttOptions): Promise<mqtt5.Mqtt5Client> {
+  const { certificatePath, privateKeyPath, rootCaPath, thingName, proxyUrl } = options;
+  const { host, port } = hostAndPort(options.endpoint);
+  const { AwsIotMqtt5ClientConfigBuilder: Builder } = await import('aws-crt/dist/native/aws_iot_mqtt5.js');
+  const { Mqtt5Client, ClientSessionBehavior, ClientOperationQueueBehavior } = await import(
+    'aws-crt/dist/native/mqtt5.js'
+  );
+  const { SocketOptions, SocketType, SocketDomain } = await import('aws-crt/dist/native/io.js');
+  try {
+    const builder = Builder.newDirectMqttBuilderWithMtlsFromPath(host, certificatePath, privateKeyPath)
+      .withPort(port)
+      .withConnectProperties({
+        clientId: `${thingName}-kvs`,
+        keepAliveIntervalSeconds: KEEP_ALIVE_SECONDS,
+        will: { topicName: presenceTopic(thingName), payload: presence('offline', 'connection lost'), qos: 1 },
+      })
+      .withSessionBehavior(ClientSessionBehavior.Clean)
+      .withOfflineQueueBehavior(ClientOperationQueueBehavior.FailAllOnDisconnect)
+      .withSocketOptions(new SocketOptions(SocketType.STREAM, SocketDomain.IPV4, CONNECT_TIMEOUT_MS))
+      .withConnackTimeoutMs(CONNECT_TIMEOUT_MS)
+      .withPingTimeoutMs(PING_TIMEOUT_MS)
+      .withAckTimeoutSeconds(ACK_TIMEOUT_SECONDS)
+      .withMinReconnectDelayMs(NEVER_MS)
+      .withMaxReconnectDelayMs(NEVER_MS);
+    if (rootCaPath) builder.withCertificateAuthorityFromPath(undefined, rootCaPath);
+    if (proxyUrl) builder.withHttpProxyOptions(await tunnelThrough(proxyUrl));
+    return new Mqtt5Client(builder.build());
+  } catch (cause) {
+    const files = [certificatePath, privateKeyPath, rootCaPath].filter(Boolean).join(', ');
+    throw new Error(`no MQTT connection: cannot use ${files} (device.*Path)`, { cause: errorOf(cause) });
+  }
+}
+
+async function tunnelThrough(proxyUrl: string): Promise<http.HttpProxyOptions> {
+  const crt = await import('aws-crt/dist/native/http.js');
+  const { hostname, port, username, password } = new URL(proxyUrl);
+  const { HttpProxyAuthenticationType: Authentication, HttpProxyConnectionType } = crt;
+  return new crt.HttpProxyOptions(
+    hostname,
+    Number(port || 80),
+    username ? Authentication.Basic : Authentication.None,
+    decodeURIComponent(username),
+    decodeURIComponent(password),
+    undefined,
+    HttpProxyConnectionType.Tunneling,
+  );
+}
+
+function hostAndPort(endpoint: string): { host: string; port: number } {
+  const { hostname, port } = new URL(`mqtt://${endpoint}`);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port ? Number(port) : DEFAULT_PORT };
+}
+
+function presenceTopic(thingName: string): string {
+  return `kvs-webrtc/${thingName}/status`;
+}
+
+function presence(state: 'online' | 'offline', reason: string): string {
+  return JSON.stringify({ state, reason });
+}
+
+/** CONNACK reason codes (MQTT 5 section 3.2.2.2) that have a cure worth naming. */
+const NOT_AUTHORIZED = [0x86, 0x87];
+const SESSION_TAKEN_OVER = 0x8e;
+
+function connectFailure(
+  { error, connack }: mqtt5.ConnectionFailureEvent,
+  { endpoint, thingName }: DirectMqttOptions,
+): Error {
+  const where = `no MQTT connection to ${endpoint}`;
+  if (!connack) return new Error(where, { cause: errorOf(error) });
+  const code = connack.reasonCode;
+  const cure = NOT_AUTHORIZED.includes(code)
+    ? `: the IoT policy must allow iot:Connect as client/${thingName}-kvs`
+    : '';
+  return new Error(`${where}, the broker refuses with reason code ${code}${cure}`);
+}
+
+function lossOf({ error, disconnect }: mqtt5.DisconnectionEvent): Error {
+  if (disconnect?.reasonCode === SESSION_TAKEN_OVER) {
+    return new Error('MQTT connection lost: another client has connected with the same client id');
+  }
+  return new Error('MQTT connection lost', { cause: errorOf(error) });
+}
+
+function refusal(what: string, { reasonCode, reasonString }: { reasonCode: number; reasonString?: unknown }): Error {
+  const reason = reasonString === undefined ? '' : `, ${errorText(reasonString)}`;
+  const hint = reasonCode === 0x87 ? ': the IoT policy does not allow it' : '';
+  return new RefusedError(`${what} was refused with reason code ${reasonCode}${reason}${hint}`);
+}
+
+/** The library rejects with bare strings. */
+function rethrow(error: unknown): never {
+  throw errorOf(error);
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(errorText(error));
+}
+
+function bytesOf(payload: mqtt5.Payload | undefined): Uint8Array {
+  if (payload === undefined) return new Uint8Array();
+  if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
+  if (ArrayBuffer.isView(payload)) return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
+  return Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+}

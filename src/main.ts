@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util';
+import { Agent } from './agent.ts';
+import { buildConfig } from './config/build.ts';
+import { loadLocal } from './config/load.ts';
+import { errorText, FatalStartupError } from './errors.ts';
+import { createLog } from './log.ts';
+import { systemClock } from './runtime/clock.ts';
+import { systemRandom } from './runtime/random.ts';
+import { agentVersion } from './version.ts';
+
+const USAGE = `kvs-webrtc-agent ${agentVersion}
+Turns the cameras of this device into Kinesis Video Streams WebRTC masters.
+
+  run --config FILE            run until SIGTERM or SIGINT
+  check-config --config FILE   read the configuration, list every fault, and exit
+  --version, --help
+`;
+/** The nucleus kills a component 5 s after SIGTERM; what has not stopped by then is left behind. */
+const STOP_TIMEOUT_MS = 3_500;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { config: { type: 'string' }, version: { type: 'boolean' }, help: { type: 'boolean' } },
+  });
+  const command = positionals[0];
+  if (values.version) return print(agentVersion);
+  if (values.help || command === undefined) return print(USAGE);
+  if (command !== 'run' && command !== 'check-config')
+    throw new FatalStartupError(`unknown command "${command}"; see --help`);
+  const layers = await loadLocal({
+    ...(values.config === undefined ? {} : { file: values.config }),
+    env: process.env,
+  });
+  const config = buildConfig(layers);
+  if (command === 'check-config') return print('the configuration is valid');
+  const log = createLog(config.log.level);
+  process.on('unhandledRejection', (reason) =>
+    log.error({ error: errorText(reason) }, 'unhandled rejection'),
+  );
+  const agent = new Agent({ config, env: process.env, clock: systemClock, random: systemRandom, log });
+  await agent.run(stopSignal());
+  return 0;
+}
+
+/** Aborts on the first SIGTERM or SIGINT; keeps the process alive until then. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  const keepAlive = setInterval(() => {}, 2 ** 30);
+  const stop = () => {
+    clearInterval(keepAlive);
+    controller.abort();
+    setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  return controller.signal;
+}
+
+function print(text: string): number {
+  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  return 0;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const isOurs = error instanceof FatalStartupError || (error instanceof TypeError && 'code' in error);
+    process.stderr.write(
+      `${isOurs || !(error instanceof Error) ? errorText(error) : (error.stack ?? error.message)}\n`,
+    );
+    process.exit(1);
+  },
+);

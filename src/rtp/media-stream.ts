@@ -1,0 +1,163 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { AccessUnit, MediaCodec } from './access-unit.ts';
+import { packetize } from './packetizer.ts';
+import type { Payloads } from './payload-writer.ts';
+
+/** One access unit, packetised once for all viewers. */
+export interface Frame {
+  /** Counts from 0 in its stream. */
+  readonly index: number;
+  readonly payloads: Payloads;
+  /** Wall clock, epoch milliseconds. */
+  readonly captureTimeMs: number;
+  /** When it was pushed, on the monotonic clock. */
+  readonly pushedAtMs: number;
+  readonly keyframe: boolean;
+}
+
+/** Takes every frame of the streams it is attached to, as it comes. */
+export interface FrameSink {
+  onFrame(frame: Frame, stream: MediaStream): void;
+}
+
+/** Frames from the last key frame on; the next one continues it. */
+export interface Gop {
+  /** Index of the key frame. */
+  start: number;
+  payloadBytes: number;
+}
+
+export interface MediaStreamOptions {
+  codec: MediaCodec;
+  clock: Clock;
+  /** How long a frame can still be repeated after it was pushed, at least; default 3000. */
+  historyMs?: number;
+  /** Payload bytes that are kept at most; a GOP that is larger cannot be replayed. Default 16 MiB. */
+  historyBytes?: number;
+}
+
+const DEFAULT_HISTORY_MS = 3000;
+const DEFAULT_HISTORY_BYTES = 16 * 1024 * 1024;
+/** Larger units are refused: a frame must stay far from half the sequence number space. */
+const MAX_UNIT_BYTES = 8 * 1024 * 1024;
+/** A key frame that is this much of an interval late is not awaited any more. */
+const LATE_KEYFRAME = 0.2;
+
+/**
+ * One encoded track, shared by all its viewers: a rendition's video, or the audio. Packetises each access unit once,
+ * keeps the plain payloads for retransmission and GOP replay, and hands the frame to every attached sink.
+ */
+export class MediaStream {
+  readonly codec: MediaCodec;
+  readonly isVideo: boolean;
+  /** Access units without anything to send, or too large. */
+  invalidUnits = 0;
+  readonly #clock: Clock;
+  readonly #historyMs: number;
+  readonly #historyBytes: number;
+  readonly #sinks = new Set<FrameSink>();
+  readonly #frames = new Map<number, Frame>();
+  #oldest = 0;
+  #next = 0;
+  #bytes = 0;
+  #gop: Gop | undefined;
+  #keyframeAtMs: number | undefined;
+  #keyframeIntervalMs: number | undefined;
+
+  constructor({ codec, clock, historyMs, historyBytes }: MediaStreamOptions) {
+    this.codec = codec;
+    this.isVideo = codec === 'h264' || codec === 'h265' || codec === 'vp8';
+    this.#clock = clock;
+    this.#historyMs = historyMs ?? DEFAULT_HISTORY_MS;
+    this.#historyBytes = historyBytes ?? DEFAULT_HISTORY_BYTES;
+  }
+
+  /** Index that the next frame will have. */
+  get nextIndex(): number {
+    return this.#next;
+  }
+
+  /** Payload bytes kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The current GOP where it is whole and can be replayed; always undefined for audio. */
+  get gop(): Readonly<Gop> | undefined {
+    return this.#gop;
+  }
+
+  /** A frame that is still kept. */
+  frame(index: number): Frame | undefined {
+    return this.#frames.get(index);
+  }
+
+  attach(sink: FrameSink): void {
+    this.#sinks.add(sink);
+  }
+
+  detach(sink: FrameSink): void {
+    this.#sinks.delete(sink);
+  }
+
+  /** Takes the next access unit in decoding order. False where it held nothing to send: the GOP then has a hole. */
+  push(unit: AccessUnit): boolean {
+    const payloads = unit.data.length > MAX_UNIT_BYTES ? undefined : packetize(this.codec, unit.data);
+    if (payloads === undefined || payloads.count === 0) {
+      this.invalidUnits += 1;
+      this.markDamaged();
+      return false;
+    }
+    const { captureTimeMs, keyframe } = unit;
+    const frame: Frame = {
+      index: this.#next++,
+      payloads,
+      captureTimeMs,
+      pushedAtMs: this.#clock.monotonic(),
+      keyframe,
+    };
+    if (this.isVideo) this.#trackGop(frame);
+    this.#frames.set(frame.index, frame);
+    this.#bytes += payloads.bytes;
+    this.#evict(frame.pushedAtMs);
+    for (const sink of this.#sinks) sink.onFrame(frame, this);
+    return true;
+  }
+
+  /** The source lost data: what came since the last key frame must not be replayed. */
+  markDamaged(): void {
+    this.#gop = undefined;
+  }
+
+  /**
+   * Milliseconds until the next key frame is due, from the last interval; 0 where it is a little late; Infinity where
+   * nothing is known, as before the second key frame.
+   */
+  get keyframeDueInMs(): number {
+    if (this.#keyframeAtMs === undefined || this.#keyframeIntervalMs === undefined) return Infinity;
+    const dueInMs = this.#keyframeAtMs + this.#keyframeIntervalMs - this.#clock.monotonic();
+    return dueInMs < -LATE_KEYFRAME * this.#keyframeIntervalMs ? Infinity : Math.max(0, dueInMs);
+  }
+
+  #trackGop(frame: Frame): void {
+    if (frame.keyframe) {
+      this.#gop = { start: frame.index, payloadBytes: 0 };
+      if (this.#keyframeAtMs !== undefined) this.#keyframeIntervalMs = frame.pushedAtMs - this.#keyframeAtMs;
+      this.#keyframeAtMs = frame.pushedAtMs;
+    }
+    if (this.#gop !== undefined) this.#gop.payloadBytes += frame.payloads.bytes;
+  }
+
+  /** Drops frames that are neither young nor part of the current GOP, and the oldest ones over the byte limit. */
+  #evict(nowMs: number): void {
+    for (; this.#oldest < this.#next; this.#oldest++) {
+      const frame = this.#frames.get(this.#oldest)!;
+      const needed =
+        nowMs - frame.pushedAtMs < this.#historyMs || frame.index >= (this.#gop?.start ?? Infinity);
+      if (needed && this.#bytes <= this.#historyBytes) return;
+      if (frame.index === this.#gop?.start) this.#gop = undefined;
+      this.#frames.delete(frame.index);
+      this.#bytes -= frame.payloads.bytes;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/** Most packets that are encrypted at once; bounds work memory and the time before the first one leaves. */
+export const MAX_BATCH_PACKETS = 32;
+
+/** Bytes kept free before each packet: SRTP's HMAC writes its inner pad there and hashes both in one call. */
+export const HEADROOM_BYTES = 64;
+
+/** Longest authentication tag (GCM). */
+export const MAX_TAG_BYTES = 16;
+
+/** Sets whether the memory of earlier packets may be used again. */
+export interface MemoryUse {
+  /** True while packets handed over earlier may still be read; absent means always. */
+  busy?(): boolean;
+}
+
+/**
+ * Packets of one SSRC with consecutive sequence numbers on their way through SRTP. Headers are written into `block`
+ * in the clear; encryption reads the plain payloads from `payloads` (shared by all viewers) and writes them behind
+ * the headers. All starts and header lengths are multiples of 4.
+ */
+export class PacketBatch {
+  count = 0;
+  /** RTP header with extensions, the same length for all packets. */
+  headerBytes = 12;
+  ssrc = 0;
+  /** SRTP index of the first packet: rollover counter · 2¹⁶ + sequence number. */
+  firstIndex = 0;
+
+  block: Buffer;
+  words: Uint32Array;
+  /** Where each packet starts in `block`. */
+  readonly starts = new Int32Array(MAX_BATCH_PACKETS);
+
+  payloads: Buffer;
+  payloadWords: Uint32Array;
+  readonly payloadStarts = new Int32Array(MAX_BATCH_PACKETS);
+  readonly payloadLengths = new Int32Array(MAX_BATCH_PACKETS);
+
+  #used = 0;
+  readonly #use: MemoryUse;
+
+  /** @param blockBytes Memory taken at a time; a batch that needs more gets more. */
+  constructor(blockBytes: number, use: MemoryUse) {
+    this.#use = use;
+    this.block = Buffer.allocUnsafeSlow(blockBytes);
+    this.words = wordsOf(this.block);
+    this.payloads = this.block;
+    this.payloadWords = this.words;
+  }
+
+  /**
+   * Starts a batch and finds room for it. Memory of earlier batches is used again only when the transport says that
+   * all were sent: one block then serves a viewer for good, and stays in the processor's cache.
+   */
+  begin(packets: number, payloadBytes: number): void {
+    this.count = 0;
+    const perPacket = HEADROOM_BYTES + this.headerBytes + MAX_TAG_BYTES + 4;
+    const bytes = payloadBytes + packets * perPacket;
+    if (this.#use.busy?.() === false) this.#used = 0;
+    if (this.#used + bytes <= this.block.length) return;
+    this.block = Buffer.allocUnsafeSlow(Math.max(bytes, this.block.length));
+    this.words = wordsOf(this.block);
+    this.#used = 0;
+  }
+
+  /** Adds a packet; returns where its header is to be written. */
+  add(payloadStart: number, payloadBytes: number): number {
+    const start = this.#used + HEADROOM_BYTES;
+    const i = this.count;
+    this.starts[i] = start;
+    this.payloadStarts[i] = payloadStart;
+    this.payloadLengths[i] = payloadBytes;
+    this.count = i + 1;
+    this.#used = (start + this.headerBytes + payloadBytes + MAX_TAG_BYTES + 3) & ~3;
+    return start;
+  }
+}
+
+function wordsOf(block: Buffer): Uint32Array {
+  return new Uint32Array(block.buffer, block.byteOffset, block.length >>> 2);
+}

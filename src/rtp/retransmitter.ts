@@ -1,0 +1,89 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { PacketOutput } from './packet-output.ts';
+import type { SentSpans } from './sent-spans.ts';
+
+/** Packets whose last repetition is remembered. */
+const REMEMBERED = 1024;
+/** Receivers ask again about once a round trip; asking sooner is a storm. Bounds of the wait, and its value so far. */
+const MIN_REPEAT_MS = 10;
+const MAX_REPEAT_MS = 100;
+const UNKNOWN_REPEAT_MS = 20;
+/** Repetitions that may go out at once before the rate applies: a short outage of a fast stream. */
+const BURST_BYTES = 256 * 1024;
+
+/** What became of a request for one packet. */
+export type RepairOutcome = 'sent' | 'skipped' | 'forgotten';
+
+/**
+ * Answers NACKs from the streams' plaintext history, over RTX (RFC 4588) where the peer has it, else by repeating the
+ * packet itself. A peer cannot make it send more than `rateKbps`, nor one packet more than once a round trip.
+ */
+export class Retransmitter {
+  /** Most kilobits a second spent on repetitions. */
+  rateKbps: number;
+  packets = 0;
+  payloadBytes = 0;
+  readonly #clock: Clock;
+  readonly #spans: SentSpans;
+  readonly #media: PacketOutput;
+  readonly #rtx: PacketOutput | undefined;
+  readonly #repeatedIndex = new Float64Array(REMEMBERED).fill(-1);
+  readonly #repeatedAtMs = new Float64Array(REMEMBERED);
+  #repeatMs = UNKNOWN_REPEAT_MS;
+  #allowance = BURST_BYTES;
+  #refilledAtMs: number;
+
+  constructor(
+    media: PacketOutput,
+    rtx: PacketOutput | undefined,
+    spans: SentSpans,
+    clock: Clock,
+    rateKbps: number,
+  ) {
+    this.#media = media;
+    this.#rtx = rtx;
+    this.#spans = spans;
+    this.#clock = clock;
+    this.#refilledAtMs = clock.monotonic();
+    this.rateKbps = rateKbps;
+  }
+
+  /** Tells the measured round trip. */
+  setRoundTrip(roundTripMs: number): void {
+    this.#repeatMs = Math.min(MAX_REPEAT_MS, Math.max(MIN_REPEAT_MS, roundTripMs));
+  }
+
+  /** Repeats the packet with this extended sequence number. */
+  repair(index: number): RepairOutcome {
+    const found = this.#spans.find(index);
+    const frame = found?.stream.frame(found.frameIndex);
+    if (found === undefined || frame === undefined) return 'forgotten';
+    const bytes = frame.payloads.lengths[found.payload]!;
+    if (!this.#admit(index, bytes)) return 'skipped';
+    this.packets += 1;
+    this.payloadBytes += bytes;
+    if (this.#rtx === undefined) {
+      this.#media.repeat(frame.payloads, found.payload, found.timestamp, index, found.transportSequence);
+    } else {
+      this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
+    }
+    return 'sent';
+  }
+
+  #admit(index: number, bytes: number): boolean {
+    const nowMs = this.#clock.monotonic();
+    const slot = index % REMEMBERED;
+    if (this.#repeatedIndex[slot] === index && nowMs - this.#repeatedAtMs[slot]! < this.#repeatMs)
+      return false;
+    this.#allowance = Math.min(
+      BURST_BYTES,
+      this.#allowance + ((nowMs - this.#refilledAtMs) * this.rateKbps) / 8,
+    );
+    this.#refilledAtMs = nowMs;
+    if (this.#allowance < bytes) return false;
+    this.#allowance -= bytes;
+    this.#repeatedIndex[slot] = index;
+    this.#repeatedAtMs[slot] = nowMs;
+    return true;
+  }
+}

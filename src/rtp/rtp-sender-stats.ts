@@ -1,0 +1,29 @@
+/** Counters since the sender was made, and the latest measurements. */
+export interface RtpSenderStats {
+  /** New and repeated packets, with RTX. */
+  packets: number;
+  /** Without headers and SRTP. */
+  payloadBytes: number;
+  /** Live and replayed frames. */
+  frames: number;
+  /** Wall clock of the last frame, epoch milliseconds; undefined before the first. */
+  lastFrameAtMs: number | undefined;
+  /** GOP replays: at the start, for lost pictures, for changes of rendition. */
+  replays: number;
+  retransmittedPackets: number;
+  retransmittedBytes: number;
+  /** Packets that the viewer asked for again. */
+  nackedPackets: number;
+  /** Of these, packets that are not kept any more. */
+  unrepairablePackets: number;
+  pictureLosses: number;
+  fullIntraRequests: number;
+  /** Packets that the transport refused. */
+  sendErrors: number;
+  /** From the viewer's last report; undefined before it. */
+  roundTripMs: number | undefined;
+  /** 0 to 1. */
+  fractionLost: number | undefined;
+  packetsLost: number | undefined;
+  jitterMs: number | undefined;
+}

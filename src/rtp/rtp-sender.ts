@@ -1,0 +1,224 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import { CLOCK_RATE } from './access-unit.ts';
+import { FrameSender } from './frame-sender.ts';
+import type { MediaStream } from './media-stream.ts';
+import { PacketOutput, type ViewerTransport } from './packet-output.ts';
+import { Retransmitter } from './retransmitter.ts';
+import { buildGoodbye, buildSenderReport, compactNtpTime } from './rtcp-build.ts';
+import type { ReportBlock, RtcpHandler } from './rtcp-types.ts';
+import type { HeaderExtensions } from './rtp-header.ts';
+import type { RtpSenderStats } from './rtp-sender-stats.ts';
+import { RtpTimeline } from './rtp-timeline.ts';
+import { SentSpans } from './sent-spans.ts';
+
+const DEFAULT_REPLAY_KBPS = 50_000;
+const VIDEO_BLOCK_BYTES = 64 * 1024;
+const SMALL_BLOCK_BYTES = 8 * 1024;
+/** A round trip above this belongs to a report that is not ours. */
+const MAX_ROUND_TRIP_MS = 60_000;
+
+export interface RtpSenderOptions {
+  clock: Clock;
+  random: Random;
+  transport: ViewerTransport;
+  payloadType: number;
+  /** Names the participant; the same for audio and video of one viewer, so that they are played in step. */
+  cname: string;
+  /** Random by default. */
+  ssrc?: number;
+  /** Retransmission stream (RFC 4588); without it packets are repeated as they were. */
+  rtx?: { payloadType: number; ssrc?: number };
+  extensions?: HeaderExtensions;
+  /** Rate of GOP replays and, apart, of retransmissions; default 50 000. */
+  replayKbps?: number;
+}
+
+/**
+ * One viewer's view of a media stream: its own SSRC, sequence numbers, timestamps, encryption, repairs and reports.
+ * As RTCP handler it heeds what is meant for its SSRC.
+ */
+export class RtpSender implements RtcpHandler {
+  readonly ssrc: number;
+  readonly rtxSsrc: number | undefined;
+  readonly #clock: Clock;
+  readonly #transport: ViewerTransport;
+  readonly #cname: string;
+  readonly #media: PacketOutput;
+  readonly #rtx: PacketOutput | undefined;
+  readonly #frames: FrameSender;
+  readonly #retransmitter: Retransmitter;
+  readonly #timeline: RtpTimeline;
+  readonly #clockRate: number;
+  #closed = false;
+  #intraRequest = -1;
+  #nackedPackets = 0;
+  #unrepairablePackets = 0;
+  #pictureLosses = 0;
+  #fullIntraRequests = 0;
+  #roundTripMs: number | undefined;
+  #fractionLost: number | undefined;
+  #packetsLost: number | undefined;
+  #jitterMs: number | undefined;
+
+  /** Sends nothing before `start()`. Fails where an SSRC was used before under the transport's keys. */
+  constructor(stream: MediaStream, options: RtpSenderOptions) {
+    const { clock, random, transport, rtx, extensions = {}, replayKbps = DEFAULT_REPLAY_KBPS } = options;
+    const output = (ssrc: number, payloadType: number, blockBytes: number) => {
+      const markFrameEnd = stream.isVideo;
+      return new PacketOutput(
+        { ssrc, payloadType, extensions, markFrameEnd, blockBytes },
+        transport,
+        random,
+        clock,
+      );
+    };
+    this.#clock = clock;
+    this.#transport = transport;
+    this.#cname = options.cname;
+    this.#clockRate = CLOCK_RATE[stream.codec];
+    this.ssrc = options.ssrc ?? random.uint32();
+    this.#media = output(
+      this.ssrc,
+      options.payloadType,
+      stream.isVideo ? VIDEO_BLOCK_BYTES : SMALL_BLOCK_BYTES,
+    );
+    if (rtx) {
+      this.rtxSsrc = rtx.ssrc ?? random.uint32();
+      this.#rtx = output(this.rtxSsrc, rtx.payloadType, SMALL_BLOCK_BYTES);
+    }
+    const spans = new SentSpans(stream);
+    this.#timeline = new RtpTimeline(this.#clockRate, random.uint32());
+    this.#frames = new FrameSender(stream, this.#media, spans, this.#timeline, clock, replayKbps);
+    this.#retransmitter = new Retransmitter(this.#media, this.#rtx, spans, clock, replayKbps);
+  }
+
+  get stream(): MediaStream {
+    return this.#frames.stream;
+  }
+
+  get paused(): boolean {
+    return this.#frames.paused;
+  }
+
+  /** Sets the rate of replays and of retransmissions, to follow the viewer's estimated bandwidth. */
+  setReplayRate(kbps: number): void {
+    this.#frames.setReplayRate(kbps);
+    this.#retransmitter.rateKbps = kbps;
+  }
+
+  /** Starts, or goes on after `pause()`: video with the cached GOP where there is one, else with the next key frame. */
+  start(): void {
+    if (!this.#closed) this.#frames.start();
+  }
+
+  /** Sends no new media until `start()`; repairs and reports go on. */
+  pause(): void {
+    this.#frames.pause();
+  }
+
+  /**
+   * Goes over to another rendition: by replay where that ends before the next key frame is due, else the present
+   * stream goes on until that key frame. Fails where the codec is another.
+   */
+  switchTo(stream: MediaStream): void {
+    const { codec } = this.#frames.stream;
+    if (stream.codec !== codec) throw new Error(`a sender of ${codec} cannot change to ${stream.codec}`);
+    this.#frames.switchTo(stream);
+  }
+
+  onNack(mediaSsrc: number, packetId: number, lostAfter: number): void {
+    if (mediaSsrc !== this.ssrc || this.#closed) return;
+    this.#repair(packetId);
+    for (let i = 0; i < 16; i++) {
+      if ((lostAfter & (1 << i)) !== 0) this.#repair((packetId + 1 + i) & 0xffff);
+    }
+  }
+
+  onPictureLoss(mediaSsrc: number): void {
+    if (mediaSsrc !== this.ssrc) return;
+    this.#pictureLosses += 1;
+    // Within a round trip, the request was made before the last key frame arrived.
+    if (this.#clock.monotonic() - this.#frames.keyframeAtMs < (this.#roundTripMs ?? 0)) return;
+    this.#frames.refresh();
+  }
+
+  onFullIntraRequest(mediaSsrc: number, sequence: number): void {
+    // A repeated sequence number is the same request again (RFC 5104 section 4.3.1.1).
+    if (mediaSsrc !== this.ssrc || sequence === this.#intraRequest) return;
+    this.#intraRequest = sequence;
+    this.#fullIntraRequests += 1;
+    this.#frames.refresh();
+  }
+
+  onReportBlock(_senderSsrc: number, block: ReportBlock): void {
+    if (block.ssrc !== this.ssrc) return;
+    this.#fractionLost = block.fractionLost / 256;
+    this.#packetsLost = block.cumulativeLost;
+    this.#jitterMs = (block.jitter * 1000) / this.#clockRate;
+    if (block.lastSenderReport === 0) return;
+    const sinceReport = compactNtpTime(this.#clock.now()) - block.lastSenderReport;
+    const roundTripMs = (((sinceReport - block.delaySinceLastSenderReport) >>> 0) * 1000) / 65_536;
+    if (roundTripMs > MAX_ROUND_TRIP_MS) return;
+    this.#roundTripMs = roundTripMs;
+    this.#retransmitter.setRoundTrip(roundTripMs);
+  }
+
+  /** Sends a sender report (RFC 3550 section 6.4.1); to be called every few seconds. */
+  report(): void {
+    if (this.#closed || this.#media.packets === 0) return;
+    const wallClockMs = this.#clock.now();
+    const rtpTimestamp = this.#timeline.at(wallClockMs) >>> 0;
+    const { ssrc, packets, payloadBytes: octets } = this.#media;
+    this.#sendRtcp(buildSenderReport({ ssrc, wallClockMs, rtpTimestamp, packets, octets }, this.#cname));
+  }
+
+  /** Stops for good and says goodbye. */
+  close(): void {
+    if (this.#closed) return;
+    this.pause();
+    this.#closed = true;
+    const ssrcs = this.rtxSsrc === undefined ? [this.ssrc] : [this.ssrc, this.rtxSsrc];
+    if (this.#media.packets > 0) this.#sendRtcp(buildGoodbye(ssrcs, this.#cname));
+  }
+
+  stats(): RtpSenderStats {
+    return {
+      packets: this.#media.packets + (this.#rtx?.packets ?? 0),
+      payloadBytes: this.#media.payloadBytes + (this.#rtx?.payloadBytes ?? 0),
+      frames: this.#frames.frames,
+      lastFrameAtMs: this.#frames.lastFrameAtMs,
+      replays: this.#frames.replays,
+      retransmittedPackets: this.#retransmitter.packets,
+      retransmittedBytes: this.#retransmitter.payloadBytes,
+      nackedPackets: this.#nackedPackets,
+      unrepairablePackets: this.#unrepairablePackets,
+      pictureLosses: this.#pictureLosses,
+      fullIntraRequests: this.#fullIntraRequests,
+      sendErrors: this.#media.sendErrors + (this.#rtx?.sendErrors ?? 0),
+      roundTripMs: this.#roundTripMs,
+      fractionLost: this.#fractionLost,
+      packetsLost: this.#packetsLost,
+      jitterMs: this.#jitterMs,
+    };
+  }
+
+  #repair(sequence: number): void {
+    const latest = this.#media.nextIndex - 1;
+    const index = latest - ((latest - sequence) & 0xffff);
+    if (index < this.#media.firstIndex) return;
+    this.#nackedPackets += 1;
+    if (this.#retransmitter.repair(index) !== 'forgotten') return;
+    this.#unrepairablePackets += 1;
+    // What was lost before a key frame that is on its way does not matter any more.
+    if (index >= this.#frames.keyframeIndex) this.#frames.refresh();
+  }
+
+  #sendRtcp(packet: Buffer): void {
+    try {
+      this.#transport.packets.send(this.#transport.srtp.protectRtcp(packet));
+    } catch {
+      this.#media.sendErrors += 1;
+    }
+  }
+}

