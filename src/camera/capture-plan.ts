@@ -1,4 +1,10 @@
-import type { AudioCodec, CameraConfig, RenditionConfig, SourceConfig, VideoCodec } from '../config/config.ts';
+import type {
+  AudioCodec,
+  CameraConfig,
+  RenditionConfig,
+  SourceConfig,
+  VideoCodec,
+} from '../config/config.ts';
 
 /** One elementary stream that an ffmpeg process delivers. */
 export type TrackPlan =

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import type { VideoCodec } from '../config/config.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { parseV4l2Formats, type V4l2Format } from './v4l2-formats.ts';
 
 /** What the installed ffmpeg can do. */
 export interface FfmpegCapabilities {
@@ -11,11 +12,22 @@ export interface FfmpegCapabilities {
   version: number;
   encoders: ReadonlySet<string>;
   filters: ReadonlySet<string>;
-  /** Input devices and formats, e.g. `v4l2`, `alsa`, `rtsp`. */
-  demuxers: ReadonlySet<string>;
+  /** It can write text into pictures: the filter is there and finds a font. */
+  drawText: boolean;
 }
 
 const PROBE_TIMEOUT_MS = 10_000;
+const DRAW_TEXT_TRIAL = [
+  '-f',
+  'lavfi',
+  '-i',
+  'color=s=64x64,drawtext=text=a',
+  '-frames:v',
+  '1',
+  '-f',
+  'null',
+  '-',
+];
 const OUTPUT_LIMIT_CHARS = 256 << 10;
 
 /** Encoders that `auto` tries, best first, with the device nodes they need; the software encoder is last. */
@@ -29,7 +41,16 @@ const AUTO_ENCODERS: Record<VideoCodec, readonly { name: string; nodes?: readonl
   h265: [{ name: 'hevc_vaapi', nodes: ['/dev/dri', /^renderD128$/] }, { name: 'libx265' }],
 };
 
-/** The program `ffmpeg` on this device; asked once what it can do. One for all cameras. */
+const known = new Map<string, Ffmpeg>();
+
+/** The ffmpeg at `path`, one for all cameras: what a program can do does not change from camera to camera. */
+export function ffmpegAt(path: string, clock: Clock): Ffmpeg {
+  const ffmpeg = known.get(path) ?? new Ffmpeg(path, clock);
+  known.set(path, ffmpeg);
+  return ffmpeg;
+}
+
+/** The program `ffmpeg` on this device; asked once what it can do. */
 export class Ffmpeg {
   readonly path: string;
   readonly #clock: Clock;
@@ -51,10 +72,17 @@ export class Ffmpeg {
     return this.#capabilities;
   }
 
+  /** What a V4L2 camera offers; empty when it cannot be asked. */
+  async v4l2Formats(device: string): Promise<V4l2Format[]> {
+    const ask = ['-hide_banner', '-nostdin', '-f', 'v4l2', '-list_formats', 'all', '-i', device];
+    // ffmpeg prints the list on standard error and always ends with an error.
+    return parseV4l2Formats((await this.#run(ask)).errorOutput);
+  }
+
   /** The best encoder that really encodes on this device: a listed hardware encoder often does not. */
   autoEncoder(codec: VideoCodec): Promise<string> {
-    const known = this.#autoEncoder.get(codec);
-    if (known !== undefined) return known;
+    const earlier = this.#autoEncoder.get(codec);
+    if (earlier !== undefined) return earlier;
     const found = this.#findEncoder(codec).catch((error: unknown) => {
       this.#autoEncoder.delete(codec);
       throw error;
@@ -64,10 +92,13 @@ export class Ffmpeg {
   }
 
   async #probe(): Promise<FfmpegCapabilities> {
-    const [version, encoders, filters, demuxers] = await Promise.all(
-      ['-version', '-encoders', '-filters', '-demuxers'].map((list) => this.#run(['-hide_banner', list])),
-    );
-    const versionText = /version (\S+)/.exec(version ?? '')?.[1];
+    const [version, encoders, filters, drawText] = await Promise.all([
+      this.#list('-version'),
+      this.#list('-encoders'),
+      this.#list('-filters'),
+      this.#succeeds(DRAW_TEXT_TRIAL),
+    ]);
+    const versionText = /version (\S+)/.exec(version)?.[1];
     if (versionText === undefined) throw new Error(`ffmpeg.path: "${this.path}" does not answer like ffmpeg`);
     const number = /^n?(\d+)\.(\d+)/.exec(versionText);
     return {
@@ -75,7 +106,7 @@ export class Ffmpeg {
       version: number ? Number(number[1]) + Number(number[2]) / 100 : 99,
       encoders: names(encoders),
       filters: names(filters),
-      demuxers: names(demuxers),
+      drawText,
     };
   }
 
@@ -92,36 +123,41 @@ export class Ffmpeg {
 
   async #encodes(encoder: string): Promise<boolean> {
     const vaapi = encoder.endsWith('_vaapi');
-    const args = ['-hide_banner', '-loglevel', 'error', '-nostdin'];
-    if (vaapi) args.push('-vaapi_device', '/dev/dri/renderD128');
-    args.push('-f', 'lavfi', '-i', 'color=size=640x360:rate=10:duration=1');
-    args.push('-vf', vaapi ? 'format=nv12,hwupload' : 'format=yuv420p');
-    try {
-      await this.#run([...args, '-c:v', encoder, '-f', 'null', '-']);
-      return true;
-    } catch {
-      return false;
-    }
+    const device = vaapi ? ['-vaapi_device', '/dev/dri/renderD128'] : [];
+    const picture = ['-f', 'lavfi', '-i', 'color=size=640x360:rate=10:duration=1'];
+    const filter = ['-vf', vaapi ? 'format=nv12,hwupload' : 'format=yuv420p'];
+    return this.#succeeds([...device, ...picture, ...filter, '-c:v', encoder, '-f', 'null', '-']);
   }
 
-  /** Runs ffmpeg to its end; what it printed on standard output. */
-  #run(args: string[]): Promise<string> {
+  async #list(what: string): Promise<string> {
+    const { code, output } = await this.#run(['-hide_banner', what]);
+    if (code !== 0) throw new Error(`ffmpeg at "${this.path}" ${what} ended with code ${code}`);
+    return output;
+  }
+
+  async #succeeds(args: string[]): Promise<boolean> {
+    return (await this.#run(['-hide_banner', '-loglevel', 'error', '-nostdin', ...args])).code === 0;
+  }
+
+  /** Runs ffmpeg to its end. Rejects when it cannot be started. */
+  #run(args: string[]): Promise<{ code: number | null; output: string; errorOutput: string }> {
     return new Promise((resolve, reject) => {
-      const child = spawn(this.path, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+      const child = spawn(this.path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
       const timer = this.#clock.after(PROBE_TIMEOUT_MS, () => child.kill('SIGKILL'));
-      let output = '';
-      child.stdout.setEncoding('utf8');
-      child.stdout.on('data', (text: string) => {
+      let [output, errorOutput] = ['', ''];
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
         if (output.length < OUTPUT_LIMIT_CHARS) output += text;
+      });
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        if (errorOutput.length < OUTPUT_LIMIT_CHARS) errorOutput += text;
       });
       child.on('error', (error) => {
         timer.cancel();
         reject(cannotRunFfmpeg(this.path, error));
       });
-      child.on('close', (code, signal) => {
+      child.on('close', (code) => {
         timer.cancel();
-        if (code === 0) resolve(output);
-        else reject(new Error(`ffmpeg at "${this.path}" ended with ${signal ?? `code ${code}`}`));
+        resolve({ code, output, errorOutput });
       });
     });
   }
@@ -134,9 +170,9 @@ export function cannotRunFfmpeg(path: string, cause: Error): Error {
 }
 
 /** Names in ffmpeg's tables: flags, a name, a description. */
-function names(table: string | undefined): Set<string> {
+function names(table: string): Set<string> {
   const found = new Set<string>();
-  for (const line of (table ?? '').split('\n')) {
+  for (const line of table.split('\n')) {
     const name = /^ [A-Z.|][A-Z.| d]{0,5}\s+([\w,]+)\s/.exec(line)?.[1];
     for (const alias of name?.split(',') ?? []) found.add(alias);
   }

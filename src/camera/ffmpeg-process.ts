@@ -1,8 +1,10 @@
+import { errorText } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ChildProgram, endingText } from './child-program.ts';
 import { cannotRunFfmpeg } from './ffmpeg-probe.ts';
 import { NutDemuxer, type NutPacket } from './nut-demuxer.ts';
 import type { NutStream } from './nut-headers.ts';
+import { NutError } from './nut-reader.ts';
 
 /** One ffmpeg that captures one input. Every track comes as NUT of its own on file descriptor 3, 4, … */
 export interface FfmpegTask {
@@ -32,8 +34,8 @@ export class CaptureError extends Error {
   /** Whether any frame had come: a camera that worked differs from one that never did. */
   readonly hadFrames: boolean;
 
-  constructor(message: string, lastWords: string, hadFrames: boolean, options?: ErrorOptions) {
-    super(lastWords === '' ? message : `${message}: ${lastWords}`, options);
+  constructor(message: string, lastWords: string, hadFrames: boolean) {
+    super(lastWords === '' ? message : `${message}: ${lastWords}`);
     this.lastWords = lastWords;
     this.hadFrames = hadFrames;
   }
@@ -48,12 +50,12 @@ export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<
   const producer = task.producer && startProducer(task.producer, ffmpeg, clock);
   if (task.stdinText !== undefined) ffmpeg.stdin?.end(task.stdinText);
 
-  let failure: Error | undefined;
+  let fault: string | Error | undefined;
   let stopping = false;
-  const stop = (reason?: Error) => {
+  const stop: Stop = (reason) => {
     if (stopping) return;
     stopping = true;
-    failure = reason;
+    fault = reason;
     void ffmpeg.stop();
     void producer?.stop();
   };
@@ -67,12 +69,12 @@ export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<
       try {
         feed(chunk);
       } catch (error) {
-        stop(error instanceof Error ? error : new Error(String(error)));
+        stop(error instanceof Error && !(error instanceof NutError) ? error : errorText(error));
       }
     });
   }
   void producer?.ended.then((ending) =>
-    stop(new Error(`command ${endingText(ending)}: ${producer.lastWords(secrets)}`)),
+    stop(`command ${endingText(ending)}: ${producer.lastWords(secrets)}`),
   );
 
   const ending = await ffmpeg.ended;
@@ -80,11 +82,11 @@ export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<
   signal.removeEventListener('abort', onAbort);
   const wasStopping = stopping;
   await producer?.stop();
-  if (wasStopping && failure === undefined) return;
+  if (wasStopping && fault === undefined) return;
+  if (fault instanceof Error) throw fault;
   if ('error' in ending) throw cannotRunFfmpeg(path, ending.error);
-  const message = failure?.message ?? `ffmpeg ${endingText(ending)}`;
-  const words = ffmpeg.lastWords(secrets);
-  throw new CaptureError(message, words, watch.hadFrames(), failure && { cause: failure });
+  const message = fault ?? `ffmpeg ${endingText(ending)}`;
+  throw new CaptureError(message, ffmpeg.lastWords(secrets), watch.hadFrames());
 }
 
 function startProducer(command: readonly string[], ffmpeg: ChildProgram, clock: Clock): ChildProgram {
@@ -94,6 +96,9 @@ function startProducer(command: readonly string[], ffmpeg: ChildProgram, clock: 
   return producer;
 }
 
+/** Ends a run: without a fault, with one in words, or with the error of whoever took the packets. */
+type Stop = (fault?: string | Error) => void;
+
 interface StallWatch {
   seen(track: number): void;
   hadFrames(): boolean;
@@ -101,7 +106,7 @@ interface StallWatch {
 }
 
 /** Counts in ticks, not in time: an agent that was busy itself does not blame the camera. */
-function watchForStall(task: FfmpegTask, stop: (reason: Error) => void): StallWatch {
+function watchForStall(task: FfmpegTask, stop: Stop): StallWatch {
   const { clock, vitalTracks, firstFrameTimeoutMs, stallTimeoutMs } = task;
   const tickMs = Math.min(stallTimeoutMs, firstFrameTimeoutMs) / 8;
   const seen = new Set<number>();
@@ -111,9 +116,9 @@ function watchForStall(task: FfmpegTask, stop: (reason: Error) => void): StallWa
       const silent = (silentMs.get(track) ?? 0) + tickMs;
       silentMs.set(track, silent);
       if (!seen.has(track) && silent > firstFrameTimeoutMs) {
-        stop(new Error(`no frame within ${firstFrameTimeoutMs} ms`));
+        stop(`no frame within ${firstFrameTimeoutMs} ms`);
       } else if (seen.has(track) && silent > stallTimeoutMs) {
-        stop(new Error(`no frame for ${stallTimeoutMs} ms`));
+        stop(`no frame for ${stallTimeoutMs} ms`);
       }
     }
   });

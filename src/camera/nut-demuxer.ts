@@ -58,7 +58,8 @@ export class NutDemuxer {
   #streamsSeen = 0;
   #lastPts: number[] = [];
   /** A frame whose body is still arriving. */
-  #partial: { streamIndex: number; ptsMs: number; keyframe: boolean; data: Buffer; filled: number } | undefined;
+  #partial:
+    { streamIndex: number; ptsMs: number; keyframe: boolean; data: Buffer; filled: number } | undefined;
 
   constructor(onPacket: (packet: NutPacket) => void, limits?: Partial<NutLimits>) {
     this.#onPacket = onPacket;
@@ -178,12 +179,14 @@ export class NutDemuxer {
     const headerEnd = reader.position;
     if (flags & FLAG.checksum) reader.uint32();
     if (reader.short) {
-      if (data.length - position > LONGEST_FRAME_HEADER) throw new NutError('NUT: a frame header without end');
+      if (data.length - position > LONGEST_FRAME_HEADER)
+        throw new NutError('NUT: a frame header without end');
       return WAIT;
     }
     if (flags & (FLAG.invalid | FLAG.sideData)) throw new NutError('NUT: an invalid frame code');
     const stream = this.streams[streamIndex];
-    if (stream === undefined) throw new NutError(`NUT: a frame of stream ${streamIndex}, which does not exist`);
+    if (stream === undefined)
+      throw new NutError(`NUT: a frame of stream ${streamIndex}, which does not exist`);
     const size = code.sizeLsb + sizeMsb * code.sizeMultiplier;
     const pts = this.#pts(stream, streamIndex, code, codedPts);
     if (flags & FLAG.checksum) {

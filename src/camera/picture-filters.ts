@@ -26,13 +26,14 @@ export function pictureFilters(config: CameraConfig, canDrawText: boolean): stri
   return filters;
 }
 
-/** Makes one rendition from the common picture: at most its frame rate, fitted into its size. */
+/** Makes one rendition from the common picture: at most its frame rate, fitted into its size, never enlarged. */
 export function renditionFilters({ width, height, fps }: RenditionConfig): string[] {
-  // Drops what comes more than half an interval early. Needs no look at the next frame, as `fps` does.
-  const due = `if(gte(t,ld(0)-0.5/${fps}),1+0*st(0,max(ld(0)+1/${fps},t-1/${fps})),0)`;
+  // Drops a frame that comes too early for the rate. Needs no look at the next frame, as `fps` does.
+  const next = `if(ld(0),max(ld(0)+1/${fps},t+0.6/${fps}),t+1/${fps})`;
+  const due = `if(gte(t,ld(0)-0.4/${fps}),1+0*st(0,${next}),0)`;
   return [
     `select='${due}'`,
-    `scale=${width}:${height}:force_original_aspect_ratio=decrease:force_divisible_by=2`,
+    `scale='min(${width},iw)':'min(${height},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2`,
     'setsar=1',
   ];
 }

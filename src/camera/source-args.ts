@@ -28,40 +28,56 @@ export interface SourceContext {
 }
 
 const RAW_FORMATS = { h264: 'h264', h265: 'hevc', mjpeg: 'mjpeg', mpegts: 'mpegts', nut: 'nut' } as const;
-/** Start decoding at once instead of collecting five seconds; never hold frames back for reordering. */
-const LOW_DELAY = ['-fflags', 'nobuffer', '-flags', 'low_delay', '-fpsprobesize', '0'];
+/**
+ * Never hold frames back for reordering, and do not collect frames to guess a rate. No `-fflags nobuffer`: it
+ * throws away what was read while the source was analysed, the first key frame among it.
+ */
+const LOW_DELAY = ['-flags', 'low_delay', '-fpsprobesize', '0'];
 const SOCKET_TIMEOUT_US = '5000000';
 
 export function sourceArgs(input: InputPlan, context: SourceContext): SourceArgs {
   const { source } = input;
   const fps = Math.max(1, ...input.tracks.map((track) => (track.kind === 'video' ? track.rendition.fps : 1)));
-  switch (source.type) {
-    case 'test':
-      return { args: [], secrets: [], firstFrameTimeoutMs: 5000, stallTimeoutMs: 3000 };
-    case 'file': {
-      const args = ['-stream_loop', '-1', '-re', '-i', `file:${source.path}`];
-      return { args, secrets: [], firstFrameTimeoutMs: 10_000, stallTimeoutMs: 5000 };
-    }
-    case 'v4l2':
-      return v4l2Args(source.device, fps, context.v4l2Format);
-    case 'alsa': {
-      // Through ALSA's plug layer every device gives 48 kHz mono.
-      const device = source.device.replace(/^hw:/, 'plughw:');
-      const args = ['-f', 'alsa', '-channels', '1', '-sample_rate', '48000', '-i', device];
-      return { args, secrets: [], firstFrameTimeoutMs: 4000, stallTimeoutMs: 2000 };
-    }
-    case 'command': {
-      const raw = source.format !== 'mpegts' && source.format !== 'nut';
-      // A raw stream has no stamps of its own: the time of arrival is the best there is.
-      const stamps = raw ? ['-framerate', String(fps), '-use_wallclock_as_timestamps', '1'] : [];
-      const args = [...LOW_DELAY, '-probesize', '65536', '-f', RAW_FORMATS[source.format], ...stamps];
-      args.push('-i', 'pipe:0');
-      const producer = source.command;
-      return { args, producer, secrets: [], firstFrameTimeoutMs: 15_000, stallTimeoutMs: 5000 };
-    }
-    case 'rtsp':
-      return rtspArgs(source, context);
-  }
+  if (source.type === 'rtsp') return rtspArgs(source, context);
+  if (source.type === 'v4l2') return v4l2Args(source.device, fps, context.v4l2Format);
+  if (source.type === 'alsa') return alsaArgs(source.device);
+  if (source.type === 'command') return commandArgs(source, fps);
+  if (source.type === 'test')
+    return { args: [], secrets: [], firstFrameTimeoutMs: 5000, stallTimeoutMs: 3000 };
+  const args = ['-stream_loop', '-1', '-re', '-i', `file:${source.path}`];
+  return { args, secrets: [], firstFrameTimeoutMs: 10_000, stallTimeoutMs: 5000 };
+}
+
+function commandArgs(source: Extract<InputSource, { type: 'command' }>, fps: number): SourceArgs {
+  const raw = source.format !== 'mpegts' && source.format !== 'nut';
+  // A raw stream has no stamps of its own: the time of arrival is the best there is.
+  const stamps = raw ? ['-framerate', String(fps), '-use_wallclock_as_timestamps', '1'] : [];
+  const args = [
+    ...LOW_DELAY,
+    '-probesize',
+    '65536',
+    '-f',
+    RAW_FORMATS[source.format],
+    ...stamps,
+    '-i',
+    'pipe:0',
+  ];
+  return { args, producer: source.command, secrets: [], firstFrameTimeoutMs: 15_000, stallTimeoutMs: 5000 };
+}
+
+/** Through ALSA's plug layer every device gives 48 kHz mono. */
+function alsaArgs(device: string): SourceArgs {
+  const args = [
+    '-f',
+    'alsa',
+    '-channels',
+    '1',
+    '-sample_rate',
+    '48000',
+    '-i',
+    device.replace(/^hw:/, 'plughw:'),
+  ];
+  return { args, secrets: [], firstFrameTimeoutMs: 4000, stallTimeoutMs: 2000 };
 }
 
 function v4l2Args(device: string, fps: number, format: V4l2Format | undefined): SourceArgs {
@@ -82,19 +98,15 @@ function rtspArgs(source: Extract<InputSource, { type: 'rtsp' }>, context: Sourc
   const timeout = version >= 5 ? 'timeout' : 'stimeout';
   const options = { rtsp_transport: source.transport, [timeout]: SOCKET_TIMEOUT_US };
   const common = [...LOW_DELAY, '-analyzeduration', '1000000'];
-  const direct = (address: string) => [
-    ...common,
-    ...Object.entries(options).flatMap(([name, value]) => [`-${name}`, value]),
-    ...['-i', address],
-  ];
-  const secretUrl = withLogin(url, credentials);
-  if (secretUrl === url.href) return { args: direct(url.href), secrets: [], ...limits };
-  const { username, password } = new URL(secretUrl);
-  const secrets = [secretUrl, password, decodeURIComponent(password), decodeURIComponent(username)];
-  if (version < 5) return { args: direct(secretUrl), secrets, ...limits };
+  const flags = Object.entries(options).flatMap(([name, value]) => [`-${name}`, value]);
+  const direct = (address: string) => [...common, ...flags, '-i', address];
+  const { href, username, password } = withLogin(url, credentials);
+  if (username === '' && password === '') return { args: direct(href), secrets: [], ...limits };
+  const secrets = [href, password, decodeURIComponent(password)];
+  if (version < 5) return { args: direct(href), secrets, ...limits };
   const playlist = [
     'ffconcat version 1.0',
-    `file '${secretUrl.replaceAll("'", '%27')}'`,
+    `file '${href.replaceAll("'", '%27')}'`,
     ...Object.entries(options).map(([name, value]) => `option ${name} ${value}`),
   ];
   const protocols = 'pipe,rtsp,rtsps,rtp,udp,tcp,tls,crypto,srtp,http,https,httpproxy';
@@ -117,10 +129,10 @@ function checkedRtspUrl(text: string): URL {
   return url;
 }
 
-function withLogin(url: URL, credentials: Credentials | undefined): string {
-  if (!credentials) return url.href;
+function withLogin(url: URL, credentials: Credentials | undefined): URL {
+  if (!credentials) return url;
   const complete = new URL(url.href);
   complete.username = encodeURIComponent(credentials.user);
   complete.password = encodeURIComponent(credentials.password);
-  return complete.href;
+  return complete;
 }

@@ -13,20 +13,15 @@ export function deviceArgs(encoder: string): string[] {
 }
 
 /** What every encoder is told in words of its own: no pictures held back, no B-frames, real IDR on demand. */
-const ENCODER_OPTIONS: Record<string, readonly string[]> = {
-  libx264: ['-preset', 'superfast', '-tune', 'zerolatency', '-profile:v', 'baseline', '-sc_threshold', '0'],
-  libx265: [
-    ...['-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'main', '-forced-idr', '1'],
-    ...['-x265-params', 'scenecut=0:bframes=0:log-level=error'],
-  ],
-  libopenh264: ['-profile:v', 'constrained_baseline', '-allow_skip_frames', '1'],
-  h264_vaapi: ['-profile:v', 'constrained_baseline', '-async_depth', '1'],
-  hevc_vaapi: ['-profile:v', 'main', '-async_depth', '1'],
-  h264_qsv: ['-profile:v', 'baseline', '-async_depth', '1', '-look_ahead', '0', '-forced_idr', '1'],
-  h264_nvenc: [
-    ...['-preset', 'p1', '-tune', 'ull', '-profile:v', 'baseline'],
-    ...['-zerolatency', '1', '-delay', '0', '-forced-idr', '1'],
-  ],
+const ENCODER_OPTIONS: Record<string, string> = {
+  libx264: '-preset superfast -tune zerolatency -profile:v baseline -sc_threshold 0',
+  libx265:
+    '-preset ultrafast -tune zerolatency -profile:v main -forced-idr 1 -x265-params scenecut=0:bframes=0:log-level=error',
+  libopenh264: '-profile:v constrained_baseline -allow_skip_frames 1',
+  h264_vaapi: '-profile:v constrained_baseline -async_depth 1',
+  hevc_vaapi: '-profile:v main -async_depth 1',
+  h264_qsv: '-profile:v baseline -async_depth 1 -look_ahead 0 -forced_idr 1',
+  h264_nvenc: '-preset p1 -tune ull -profile:v baseline -zerolatency 1 -delay 0 -forced-idr 1',
 };
 
 /** The rate may exceed its target for so long: small enough for a live link, enough for a key frame. */
@@ -39,7 +34,8 @@ export function encoderArgs(
   keyframeIntervalSeconds: number,
 ): EncoderArgs {
   const { bitrateKbps, fps } = rendition;
-  const args = ['-c:v', encoder, ...(ENCODER_OPTIONS[encoder] ?? []), '-bf', '0'];
+  const own = ENCODER_OPTIONS[encoder]?.split(' ') ?? [];
+  const args = ['-c:v', encoder, ...own, '-bf', '0'];
   args.push('-b:v', `${bitrateKbps}k`, '-maxrate', `${bitrateKbps}k`);
   args.push('-bufsize', `${Math.ceil(bitrateKbps * VBV_SECONDS)}k`);
   // Key frames come by time, at the same instants in every rendition; -g is only the net under that.

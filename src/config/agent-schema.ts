@@ -159,7 +159,7 @@ export const secretShape: Shape<SecretReference> = {
   },
   hosts: {
     doc: 'The only hosts that it may be sent to. Set it where whoever writes the shadow shall not learn it.',
-    format: list(text('host', 'host names or addresses', /^[a-zA-Z0-9.:-]{1,253}$/)),
+    format: list(text('host', 'host names or addresses', /^[\w.:-]{1,253}$/)),
     default: null,
     optional: true,
     scope: 'local',

@@ -110,6 +110,8 @@ function readCamera(
   if (isObject(values.video)) values.video = video;
   const keys = readKeys(cameraShape, values, path, report, ['source']);
 
+  checkCrop(keys.crop, [...path, 'crop'], report);
+
   const source = readReferencedSource(sourceValue, [...path, 'source'], { secrets, sources }, report);
   const renditions = readRenditions(renditionValues, [...path, 'video', 'renditions'], report);
   const channelPath = [...path, 'channelName'];
@@ -120,6 +122,14 @@ function readCamera(
     report.add(channelPath, keys.channelName || channel, channelName.expected);
   }
   return { ...keys, channelName: channel, source, video: { ...keys.video, renditions } };
+}
+
+function checkCrop(crop: CameraConfig['crop'], path: readonly string[], report: FaultReport): void {
+  if (!crop) return;
+  for (const key of ['x', 'y', 'width', 'height']) {
+    if (!Object.hasOwn(crop, key))
+      report.add([...path, key], undefined, 'all of x, y, width and height, or none');
+  }
 }
 
 function readRenditions(

@@ -1,5 +1,5 @@
 import type { CameraConfig, RenditionConfig, SourceConfig } from './config.ts';
-import { choice, decimal, even, flag, list, orEmpty, path, text, whole } from './formats.ts';
+import { choice, decimal, even, flag, list, oneOf, orEmpty, path, text, whole } from './formats.ts';
 import type { Shape } from './shape.ts';
 
 /** A camera without its source, which depends on a type, and its renditions, which are a map. */
@@ -9,6 +9,8 @@ export type CameraKeys = Omit<CameraConfig, 'source' | 'video'> & {
 
 /** AWS: CreateSignalingChannel, ChannelName. */
 export const channelName = text('name', '1 to 256 letters, digits and _ . -', /^[a-zA-Z0-9_.-]{1,256}$/);
+
+const optional = { default: null, optional: true, scope: 'shadow' } as const;
 
 export const cameraShape: Shape<CameraKeys> = {
   channelName: {
@@ -42,6 +44,33 @@ export const cameraShape: Shape<CameraKeys> = {
     enabled: { doc: 'Send sound.', format: flag, default: true, scope: 'shadow' },
     codec: { doc: 'Audio codec.', format: choice('opus', 'pcmu', 'pcma'), default: 'opus', scope: 'shadow' },
     bitrateKbps: { doc: 'Bit rate of Opus.', format: whole(6, 510), default: 32, scope: 'shadow' },
+  },
+  orientation: {
+    doc: 'Degrees that the picture is turned clockwise.',
+    format: oneOf(0, 90, 180, 270),
+    default: 0,
+    scope: 'shadow',
+  },
+  crop: {
+    x: { doc: 'Left edge of what is shown, in pixels of the source.', format: whole(0, 8190), ...optional },
+    y: { doc: 'Upper edge of what is shown.', format: whole(0, 8190), ...optional },
+    width: { doc: 'Width of what is shown.', format: even(32, 8192), ...optional },
+    height: { doc: 'Height of what is shown.', format: even(32, 8192), ...optional },
+  },
+  overlay: {
+    text: {
+      doc: 'A line of text in the picture.',
+      // What ffmpeg's filters give a meaning to is escaped there; it is not let in here either.
+      format: text('text', 'at most 64 characters without \\ % [ ] { }', /^[^\\%[\]{}]{0,64}$/u),
+      ...optional,
+    },
+    clock: { doc: 'The UTC time in the picture.', format: flag, ...optional },
+  },
+  probeIntervalSeconds: {
+    doc: 'How often one frame is captured while nobody watches, to know that the camera is alive. 0: never.',
+    format: whole(0, 86_400),
+    default: 0,
+    scope: 'shadow',
   },
   prewarm: {
     doc: 'Keep the camera running while nobody watches: the first picture comes sooner.',
@@ -110,7 +139,7 @@ export const sourceShapes: { [T in SourceType]: Shape<Omit<SourceOf<T>, 'type'>>
       format: text(
         '/dev/…',
         'a device below /dev, e.g. /dev/video0',
-        /^\/dev\/(?!.*(?:^|\/)\.\.?(?:\/|$))[\w./:+-]{1,200}$/,
+        /^(?!.*\/\.\.?(?:\/|$))\/dev\/[\w./:+-]{1,200}$/,
       ),
       default: null,
       scope: 'shadow',
@@ -118,9 +147,7 @@ export const sourceShapes: { [T in SourceType]: Shape<Omit<SourceOf<T>, 'type'>>
     audioDevice: {
       doc: 'ALSA device of the microphone, e.g. `default` or `plughw:1,0`. Absent: silence.',
       format: text('ALSA name', 'an ALSA device, e.g. default or plughw:1,0', /^[a-zA-Z][\w:,.=-]{0,127}$/),
-      default: null,
-      optional: true,
-      scope: 'shadow',
+      ...optional,
     },
   },
   rtsp: {
@@ -133,23 +160,17 @@ export const sourceShapes: { [T in SourceType]: Shape<Omit<SourceOf<T>, 'type'>>
     subUrl: {
       doc: "The camera's second, smaller stream: a rendition that costs no encoding.",
       format: rtspUrl,
-      default: null,
-      optional: true,
-      scope: 'shadow',
+      ...optional,
     },
     credentialsRef: {
       doc: 'Entry of `secrets` with the user and password.',
       format: text('name', 'the name of an entry of secrets', /^[\w-]{1,64}$/),
-      default: null,
-      optional: true,
-      scope: 'shadow',
+      ...optional,
     },
     transport: {
       doc: 'How RTP comes from the camera. Absent: `tcp`.',
       format: choice('tcp', 'udp'),
-      default: null,
-      optional: true,
-      scope: 'shadow',
+      ...optional,
     },
   },
   file: {

@@ -70,11 +70,13 @@ function checkKeys(values: JsonObject, shape: AnyShape, path: readonly string[],
     const node = Object.hasOwn(shape, name) ? shape[name] : undefined;
     if (!node) continue;
     const at = [...path, name];
-    if (isKey(node) ? node.scope === 'local' : isLocal(node)) report.add(at, value, LOCAL_ONLY);
+    const isLocalKey = isKey(node) ? node.scope === 'local' : !isObject(value) && isLocal(node);
+    if (isLocalKey) report.add(at, value, LOCAL_ONLY);
     else if (!isKey(node) && isObject(value)) checkKeys(value, node, at, report);
   }
 }
 
+/** True for a group of nothing but local keys, which must not be removed as a whole either. */
 function isLocal(shape: AnyShape): boolean {
   return Object.values(shape).every((node) => (isKey(node) ? node.scope === 'local' : isLocal(node)));
 }

@@ -27,6 +27,12 @@ export function choice(...choices: string[]): Format {
   return { kind: 'text', type: choices.map((name) => `\`${name}\``).join(' '), expected, accepts };
 }
 
+export function oneOf(...choices: number[]): Format {
+  const accepts = (value: Json) => typeof value === 'number' && choices.includes(value);
+  const type = choices.map((value) => `\`${value}\``).join(' ');
+  return { kind: 'number', type, expected: `one of ${choices.join(', ')}`, accepts };
+}
+
 export function whole(min: number, max: number): Format {
   const accepts = (value: Json) => Number.isInteger(value) && inRange(value, min, max);
   return { kind: 'number', type: `${min}…${max}`, expected: `a whole number from ${min} to ${max}`, accepts };

@@ -105,7 +105,8 @@ export class MqttConnection implements MessageBus {
       const lost = session.lost.then((reason) => Promise.reject(reason));
       await Promise.race([this.#restoreSubscriptions(session), lost]);
       this.#enter();
-      await Promise.race([lost, aborted(signal)]);    } finally {
+      await Promise.race([lost, aborted(signal)]);
+    } finally {
       this.#leave();
       await session.close();
     }
@@ -114,7 +115,13 @@ export class MqttConnection implements MessageBus {
   async publish(topic: string, payload: string, qos: Qos = 1): Promise<void> {
     const session = this.#session;
     if (!session || !this.#connected) throw new NotConnectedError('not connected to IoT Core');
-    await session.publish(topic, payload, qos);
+    try {
+      await session.publish(topic, payload, qos);
+    } catch (cause) {
+      if (cause instanceof RefusedError) throw cause;
+      // It may have arrived all the same: QoS 1 is "at least once".
+      throw new NotConnectedError('the connection was lost before IoT Core acknowledged', { cause });
+    }
     this.#published += 1;
   }
 

@@ -182,6 +182,8 @@ function required(what: string, name: string, value: string | undefined): string
 function refusalOf(error: unknown): ServiceRefusal {
   const statusCode = member(member(error, '$metadata'), 'httpStatusCode');
   if (!(error instanceof Error) || typeof statusCode !== 'number') return {};
+  // The parser's own words quote the answer.
+  if (error instanceof SyntaxError) return { statusCode, message: 'the answer is no JSON' };
   const retryAfter = responseHeader(member(error, '$response'), 'retry-after');
   return { statusCode, errorType: error.name, message: error.message, retryAfter };
 }

@@ -3,8 +3,8 @@ import type { IceServer, IceServerConfig } from './control-plane.ts';
 
 /** Not handed out in the last part of their life: a session that starts now needs them a little longer. */
 const MARGIN_MS = 30_000;
-/** A failed call answers for this long: an offer flood must not become a call flood (quota 5/s a channel). */
-const FAILURE_MS = 1_000;
+/** Any outcome, also a failure, serves this long: an offer flood must not become a call flood (quota 5/s a channel). */
+const MIN_USE_MS = 1_000;
 
 interface Entry {
   servers: Promise<IceServer[]>;
@@ -42,10 +42,10 @@ export class IceServerCache {
   }
 
   async #fetchInto(entry: () => Entry): Promise<IceServer[]> {
-    let usableMs = FAILURE_MS;
+    let usableMs = MIN_USE_MS;
     try {
       const { servers, ttlSeconds } = await this.#fetch();
-      usableMs = Math.max(ttlSeconds * 1000 - MARGIN_MS, ttlSeconds * 500);
+      usableMs = Math.max(MIN_USE_MS, ttlSeconds * 500, ttlSeconds * 1000 - MARGIN_MS);
       return servers;
     } finally {
       entry().usableUntilMs = this.#clock.monotonic() + usableMs;

@@ -84,12 +84,10 @@ function rtpSection(decision: AcceptedRtp, track: LocalTrack | undefined): strin
   lines.push(...codecLines(decision));
   if (!track) return lines;
   lines.push(`a=msid:${track.streamId} ${media.kind}`);
-  if (rtx !== undefined)
-    lines.push(
-      `a=ssrc-group:FID ${track.ssrc} ${track.rtxSsrc}`,
-      `a=ssrc:${track.rtxSsrc} cname:${track.cname}`,
-    );
+  if (rtx !== undefined) lines.push(`a=ssrc-group:FID ${track.ssrc} ${track.rtxSsrc}`);
+  // The media's own SSRC first: browsers take the first line for it, whatever the group says.
   lines.push(`a=ssrc:${track.ssrc} cname:${track.cname}`);
+  if (rtx !== undefined) lines.push(`a=ssrc:${track.rtxSsrc} cname:${track.cname}`);
   return lines;
 }
 

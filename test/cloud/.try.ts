@@ -1,16 +1,4 @@
 import { startLocalCloud } from './local-cloud.ts';
-let t=performance.now();
-const cloud = await startLocalCloud({iotCore:true,turn:true});
-console.log('start', performance.now()-t);
-console.log(cloud.iot.endpoint, cloud.turn.iceServers(300));
-await cloud.iot.mqtt.subscribe('$aws/things/t/shadow/name/x/update/+', (topic,p)=>console.log(topic,p.toString()));
-await cloud.iot.shadows.update('t','x',{state:{desired:{a:1,b:{c:[1,2]}},reported:{a:2}}});
-t=performance.now();
-await cloud.iot.stop(); console.log('stopped', performance.now()-t);
-await cloud.iot.start(); console.log('started', performance.now()-t);
-await cloud.iot.mqtt.publish('$aws/things/t/shadow/name/x/update','{"state":{"desired":{"a":null}},"clientToken":"q"}');
-await cloud.events.waitFor('shadow',{});
-console.log((cloud.turn as any));
-t=performance.now();
+const cloud = await startLocalCloud({iotCore:process.argv[2]==='iot',turn:process.argv[2]==='turn'});
 await cloud.close();
-console.log('closed', performance.now()-t);
+console.log('closed', process.getActiveResourcesInfo());

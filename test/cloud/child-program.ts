@@ -52,7 +52,6 @@ export class ChildProgram {
       }, START_TIMEOUT_MS);
       const read = (chunk: Buffer) => {
         this.#output = (this.#output + chunk.toString()).slice(-OUTPUT_KEPT);
-        if (process.env.DBG) process.stderr.write(chunk);
         if (!ready.test(this.#output)) return;
         clearTimeout(timer);
         resolve();

@@ -78,7 +78,8 @@ function printLog({ level, msg, details }: LogLine): void {
 
 function printWelcome(choice: Choice, site: Site): void {
   const names = Object.keys(cameraConfigs(choice)).join(', ');
-  const taken = site.console.port === choice.port ? '' : `   (port ${choice.port} is taken)`;
+  const asked = choice.port === 0 || choice.port === site.console.port;
+  const taken = asked ? '' : `   (port ${choice.port} is taken)`;
   print(`
   Watch      ${site.console.url}${taken}
   Cameras    ${names} (${choice.sourceText})

@@ -46,8 +46,8 @@ export class Turn {
     const configuration = join(this.#options.directory, 'turnserver.conf');
     // In a file: arguments can be read by everyone, and these hold the secret.
     writeFileSync(configuration, this.#configuration(), { mode: 0o600 });
-    const udpReady = new RegExp(`UDP listener opened on: [\\d.]+:${this.port}`);
-    this.#program = await ChildProgram.start('turnserver', ['-c', configuration], udpReady);
+    const ready = /Total General servers/;
+    this.#program = await ChildProgram.start('turnserver', ['-c', configuration], ready);
   }
 
   async stop(): Promise<void> {

@@ -3,6 +3,8 @@ type Handler = (topic: string, payload: Buffer) => void;
 /** IoT Core as the nucleus reaches it. */
 export interface Broker {
   readonly isConnected: boolean;
+  /** Calls `callback` each time the connection is made. */
+  onConnect(callback: () => void): void;
   /** Rejects while there is no connection. */
   publish(topic: string, payload: Buffer): Promise<void>;
   /** Calls `handler` until the returned function is called; survives connection losses. */
@@ -11,14 +13,31 @@ export interface Broker {
 
 /** A broker in this process, for tests that need no other MQTT client. */
 export class MemoryBroker implements Broker {
-  /** False: the nucleus is offline. */
-  isConnected = true;
   readonly published: { topic: string; payload: Buffer }[] = [];
   readonly #handlers = new Set<{ filter: string; handler: Handler }>();
+  readonly #onConnect: (() => void)[] = [];
+  #isConnected = true;
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  onConnect(callback: () => void): void {
+    this.#onConnect.push(callback);
+  }
+
+  disconnect(): void {
+    this.#isConnected = false;
+  }
+
+  connect(): void {
+    this.#isConnected = true;
+    for (const callback of this.#onConnect) callback();
+  }
 
   async publish(topic: string, payload: Buffer): Promise<void> {
     await Promise.resolve();
-    if (!this.isConnected) throw new Error('not connected');
+    if (!this.#isConnected) throw new Error('not connected');
     this.published.push({ topic, payload });
     this.deliver(topic, payload);
   }
@@ -29,9 +48,10 @@ export class MemoryBroker implements Broker {
     return Promise.resolve(() => void this.#handlers.delete(entry));
   }
 
-  /** A message from elsewhere. */
+  /** A message from elsewhere; lost while there is no connection. */
   deliver(topic: string, payload: Buffer | string): void {
-    for (const { filter, handler } of [...this.#handlers]) {
+    if (!this.#isConnected) return;
+    for (const { filter, handler } of this.#handlers) {
       if (topicMatches(filter, topic)) handler(topic, Buffer.from(payload));
     }
   }

@@ -77,7 +77,8 @@ function encode64(type: number, value: bigint): Buffer {
 /** One whole message. Throws where a length or a CRC is wrong. */
 export function decodeMessage(message: Buffer): EventStreamMessage {
   const { totalBytes, headerBytes } = decodePrelude(message);
-  if (message.length !== totalBytes) throw new Error(`a message of ${totalBytes} B came as ${message.length} B`);
+  if (message.length !== totalBytes)
+    throw new Error(`a message of ${totalBytes} B came as ${message.length} B`);
   const end = totalBytes - CRC_BYTES;
   if (crc32(message.subarray(0, end)) !== message.readUInt32BE(end)) throw new Error('wrong message CRC');
   const headersEnd = PRELUDE_BYTES + headerBytes;
@@ -105,7 +106,7 @@ function decodePrelude(message: Buffer): Prelude {
 
 function decodeHeaders(bytes: Buffer): Map<string, HeaderValue> {
   const headers = new Map<string, HeaderValue>();
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const nameEnd = at + 1 + bytes.readUInt8(at);
     const name = bytes.toString('utf8', at + 1, nameEnd);
     const { value, end } = decodeValue(bytes, nameEnd);

@@ -3,14 +3,11 @@ import { encodeMessage, MessageReader, type EventStreamMessage, type HeaderValue
 
 /** https://github.com/awslabs/aws-c-event-stream, event_stream_rpc.h */
 const MESSAGE_TYPE = { application: 0, error: 1, ping: 2, pingResponse: 3, connect: 4, connectAck: 5 };
+const SERVICE = 'aws.greengrass#GreengrassCoreIPC';
 const FLAG = { none: 0, connectionAccepted: 1, terminateStream: 2 };
 
 export type ErrorCode =
-  | 'ServiceError'
-  | 'UnauthorizedError'
-  | 'ResourceNotFoundError'
-  | 'InvalidArgumentsError'
-  | 'ConflictError';
+  'ServiceError' | 'UnauthorizedError' | 'ResourceNotFoundError' | 'InvalidArgumentsError' | 'ConflictError';
 
 /** What an operation is refused with. */
 export class IpcError extends Error {
@@ -40,7 +37,7 @@ export interface IpcHost {
   operation(name: string): Operation | undefined;
   /** Larger frames end the connection (lite: 10,000). */
   readonly maxFrameBytes: number | undefined;
-  /** Lite: a bad token is answered by closing, and errors have other member names. */
+  /** Lite: a bad token is answered by closing, and errors have fewer members. */
   readonly isLite: boolean;
 }
 
@@ -123,8 +120,9 @@ export class IpcSession {
   #refuse(streamId: number, error: unknown): void {
     const code = error instanceof IpcError ? error.code : 'ServiceError';
     const message = error instanceof Error ? error.message : String(error);
-    // Lite's own member names: the SDK finds no `message`.
-    const body = this.#host.isLite ? { _message: message, _errorCode: code } : { message };
+    const named = { _message: message, _errorCode: code };
+    // Lite has no `message`, which is where the SDK's model looks.
+    const body = this.#host.isLite ? named : { ...named, _service: SERVICE, message };
     const { error: type } = MESSAGE_TYPE;
     this.#write(streamId, type, FLAG.terminateStream, json(body), `aws.greengrass#${code}`);
   }
@@ -147,7 +145,7 @@ export class IpcSession {
   }
 
   #end(): void {
-    for (const stream of [...this.#streams.values()]) stream.end();
+    for (const stream of this.#streams.values()) stream.end();
   }
 }
 

@@ -20,6 +20,8 @@ test('a camera needs no more than a source; everything else has a default', () =
       renditions: { high: { width: 1280, height: 720, fps: 30, bitrateKbps: 2500 } },
     },
     audio: { enabled: true, codec: 'opus', bitrateKbps: 32 },
+    orientation: 0,
+    probeIntervalSeconds: 0,
     prewarm: false,
     idleGraceSeconds: 10,
     viewers: { max: 10 },
@@ -31,21 +33,25 @@ test('a camera needs no more than a source; everything else has a default', () =
 
 test('every kind of source is read, a ref is resolved, absent keys stay absent', () => {
   const command = { type: 'command', command: ['rpicam-vid', '-t', '0', '-o', '-'], format: 'h264' };
-  const rtsp = {
+  const stream = {
     type: 'rtsp',
     url: 'rtsps://[fe80::1]:8554/a?b=1',
     subUrl: 'rtsp://cam_1.local/sub',
     credentialsRef: 'login',
     transport: 'udp',
   };
-  const v4l2 = { type: 'v4l2', device: '/dev/v4l/by-id/usb-046d_C920-video-index0', audioDevice: 'plughw:1,0' };
+  const device = {
+    type: 'v4l2',
+    device: '/dev/v4l/by-id/usb-046d_C920-video-index0',
+    audioDevice: 'plughw:1,0',
+  };
   const { cameras } = build({
     secrets: { login: { env: 'LOGIN', hosts: ['fe80::1', 'cam_1.local'] } },
     sources: { door: command },
     cameras: {
       a: { channelName: 'a', source: { ref: 'door' } },
-      b: { channelName: 'b', source: rtsp },
-      c: { channelName: 'c', source: v4l2 },
+      b: { channelName: 'b', source: stream },
+      c: { channelName: 'c', source: device },
       d: { channelName: 'd', source: { type: 'v4l2', device: '/dev/front-door' } },
       e: { channelName: 'e', source: { type: 'file', path: 'clips/demo.mp4' } },
     },
@@ -53,8 +59,8 @@ test('every kind of source is read, a ref is resolved, absent keys stay absent',
   const sources = Object.values(cameras).map(({ source }) => source);
   assert.deepEqual(sources, [
     command,
-    rtsp,
-    v4l2,
+    stream,
+    device,
     { type: 'v4l2', device: '/dev/front-door' },
     { type: 'file', path: 'clips/demo.mp4' },
   ]);
@@ -83,9 +89,10 @@ test('renditions are ordered by quality whatever the order of the document', () 
 });
 
 test('no layers say what is missing', () => {
-  assert.deepEqual(faultsOf(() => buildConfig([])), [
-    { key: 'aws.region', value: '', expected: 'an AWS region, e.g. us-west-2', layer: 'defaults' },
-  ]);
+  assert.deepEqual(
+    faultsOf(() => buildConfig([])),
+    [{ key: 'aws.region', value: '', expected: 'an AWS region, e.g. us-west-2', layer: 'defaults' }],
+  );
 });
 
 test('all faults are listed, each with key, value, expectation and layer', () => {
@@ -95,36 +102,47 @@ test('all faults are listed, each with key, value, expectation and layer', () =>
     cameras: { front: { channelName: 'a b', source: { type: 'test' } }, back: { channelName: 'x' } },
   };
   const shadow = { cameras: { front: { viewers: { max: 50 } } } };
-  const build = () =>
+  const attempt = () =>
     buildConfig([
       { name: 'file a.json', values: file },
       { name: 'shadow', values: shadow },
     ]);
-  assert.throws(build, (error) => {
+  assert.throws(attempt, (error) => {
     assert.ok(error instanceof ConfigError);
     assert.ok(error instanceof FatalStartupError);
-    for (const { key, expected } of error.faults) assert.ok(error.message.includes(key) && error.message.includes(expected));
+    for (const { key, expected } of error.faults)
+      assert.ok(error.message.includes(key) && error.message.includes(expected));
     return true;
   });
-  const found = faultsOf(build).map(({ key, value, layer }) => [key, value, layer]);
+  const found = faultsOf(attempt).map(({ key, value, layer }) => `${key} ${value} ${layer}`);
   assert.deepEqual(found.toSorted(), [
-    ['aws.regin', '"us-west-2"', 'file a.json'],
-    ['aws.region', '', 'file a.json'],
-    ['cameras.back.source', '', 'file a.json'],
-    ['cameras.front.channelName', '"a b"', 'file a.json'],
-    ['cameras.front.viewers.max', '50', 'shadow'],
-    ['metrics.intervalSeconds', '0', 'file a.json'],
+    'aws.regin "us-west-2" file a.json',
+    'aws.region  file a.json',
+    'cameras.back.source  file a.json',
+    'cameras.front.channelName "a b" file a.json',
+    'cameras.front.viewers.max 50 shadow',
+    'metrics.intervalSeconds 0 file a.json',
   ]);
 });
 
 /** What is wrong, the key that must be named, and what the message must say. */
 const REFUSED: [name: string, values: JsonObject, key: string, says: RegExp][] = [
-  ['a misspelt key', { metrics: { intervallSeconds: 5 } }, 'metrics.intervallSeconds', /did you mean "intervalSeconds"/],
+  [
+    'a misspelt key',
+    { metrics: { intervallSeconds: 5 } },
+    'metrics.intervallSeconds',
+    /did you mean "intervalSeconds"/,
+  ],
   ['a misspelt section', { camera: {} }, 'camera', /did you mean "cameras"/],
   ['an unknown key', { log: { colour: 'red' } }, 'log.colour', /one of the keys level/],
   ['a group that is none', { device: 5 }, 'device', /an object with thingName/],
   ['a value that is a group', { log: { level: { a: { b: 1 } } } }, 'log.level', /one of debug/],
-  ['a number with a tail', { metrics: { intervalSeconds: '12abc' } }, 'metrics.intervalSeconds', /whole number/],
+  [
+    'a number with a tail',
+    { metrics: { intervalSeconds: '12abc' } },
+    'metrics.intervalSeconds',
+    /whole number/,
+  ],
   ['a fraction', { metrics: { intervalSeconds: 1.5 } }, 'metrics.intervalSeconds', /whole number/],
   ['a flag that is none', { metrics: { logDurations: 'banana' } }, 'metrics.logDurations', /true or false/],
   ['a list for a text', { ffmpeg: { path: ['a'] } }, 'ffmpeg.path', /a path/],
@@ -139,8 +157,18 @@ const REFUSED: [name: string, values: JsonObject, key: string, says: RegExp][] =
   ['a secret with neither', { secrets: { s: {} } }, 'secrets.s', /either env or file/],
   ['a source as ref', { sources: { a: { ref: 'b' } } }, 'sources.a.type', /one of test/],
   ['a misspelt source type', { sources: { a: { type: 'rstp' } } }, 'sources.a.type', /did you mean "rtsp"/],
-  ['a command in one text', { sources: { a: { type: 'command', command: 'ls', format: 'nut' } } }, 'sources.a.command', /a list/],
-  ['an empty command', { sources: { a: { type: 'command', command: [], format: 'nut' } } }, 'sources.a.command', /a list/],
+  [
+    'a command in one text',
+    { sources: { a: { type: 'command', command: 'ls', format: 'nut' } } },
+    'sources.a.command',
+    /a list/,
+  ],
+  [
+    'an empty command',
+    { sources: { a: { type: 'command', command: [], format: 'nut' } } },
+    'sources.a.command',
+    /a list/,
+  ],
 ];
 
 for (const [name, values, key, says] of REFUSED) {
@@ -153,7 +181,12 @@ for (const [name, values, key, says] of REFUSED) {
 const REFUSED_IN_CAMERA: [name: string, values: JsonObject, key: string, says: RegExp][] = [
   ['a dangling ref', { source: { ref: 'dor' } }, 'source.ref', /did you mean "door"/],
   ["a ref to Object's own", { source: { ref: 'toString' } }, 'source.ref', /an entry of sources/],
-  ['a ref with more', { source: { ref: 'door', device: '/dev/video0' } }, 'source.device', /nothing beside ref/],
+  [
+    'a ref with more',
+    { source: { ref: 'door', device: '/dev/video0' } },
+    'source.device',
+    /nothing beside ref/,
+  ],
   ['a dangling credentialsRef', rtsp('rtsp://a/', 'logn'), 'source.credentialsRef', /did you mean "login"/],
   ['a secret for another host', rtsp('rtsp://evil/', 'login'), 'source.url', /may be sent to/],
   ['a key of another type', { source: { type: 'test', url: 'rtsp://a/' } }, 'source.url', /keys|known/],
@@ -170,8 +203,18 @@ const REFUSED_IN_CAMERA: [name: string, values: JsonObject, key: string, says: R
   ['a device with a space', v4l2('/dev/video0 -y'), 'source.device', /below \/dev/],
   ['no device', { source: { type: 'v4l2' } }, 'source.device', /below \/dev/],
   ['an encoder like an option', { video: { encoder: '-y' } }, 'video.encoder', /encoder/],
-  ['an odd width', { video: { renditions: { high: { width: 641 } } } }, 'video.renditions.high.width', /an even/],
-  ['a rendition called audio', { video: { renditions: { audio: {} } } }, 'video.renditions.audio', /reserved/],
+  [
+    'an odd width',
+    { video: { renditions: { high: { width: 641 } } } },
+    'video.renditions.high.width',
+    /an even/,
+  ],
+  [
+    'a rendition called audio',
+    { video: { renditions: { audio: {} } } },
+    'video.renditions.audio',
+    /reserved/,
+  ],
   ['renditions in a list', { video: { renditions: [] } }, 'video.renditions', /an object/],
   ['a video that is none', { video: 1 }, 'video', /an object with codec/],
   ['eleven viewers', { viewers: { max: 11 } }, 'viewers.max', /from 1 to 10/],
@@ -191,11 +234,18 @@ for (const [name, camera, key, says] of REFUSED_IN_CAMERA) {
 
 test('two cameras on one channel are refused', () => {
   const camera = { channelName: 'same', source: { type: 'test' } };
-  assert.match(faultAt('cameras.back.channelName', { cameras: { front: camera, back: camera } }).expected, /front/);
+  assert.match(
+    faultAt('cameras.back.channelName', { cameras: { front: camera, back: camera } }).expected,
+    /front/,
+  );
 });
 
 test('keys that reach into prototypes are refused wherever they stand', () => {
-  for (const text of ['{"__proto__": {}}', '{"cameras": {"constructor": {}}}', '{"log": {"__proto__": {"level": "x"}}}']) {
+  for (const text of [
+    '{"__proto__": {}}',
+    '{"cameras": {"constructor": {}}}',
+    '{"log": {"__proto__": {"level": "x"}}}',
+  ]) {
     const values: unknown = JSON.parse(text);
     assert.ok(isObject(values));
     assert.match(faultsOf(() => build(values))[0]?.expected ?? '', /reserved/);
@@ -209,7 +259,11 @@ test('faults never repeat a secret', () => {
       sources: {
         a: { type: 'rtsp', url: 'rtsp://admin:hunter2@cam/' },
         b: { type: 'rtsp', url: 'http://cam/?user=admin&password=hunter2' },
-        c: { type: 'command', command: { args: ['rtsp://admin:hunter2@cam/'], password: 'hunter2' }, format: 'nut' },
+        c: {
+          type: 'command',
+          command: { args: ['rtsp://admin:hunter2@cam/'], password: 'hunter2' },
+          format: 'nut',
+        },
         d: { type: 'rtsp', url: 'rtsp://cam/', password: 'hunter2' },
       },
       device: { privateKeyPassword: 'hunter2' },

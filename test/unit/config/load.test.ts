@@ -12,7 +12,9 @@ after(() => rmSync(directory, { recursive: true }));
 
 test('defaults are below the file, the file below the environment', async () => {
   const file = written('layers.json', '\uFEFF{"aws": {"region": "eu-west-1"}, "log": {"level": "warn"}}');
-  const config = buildConfig(await loadLocal({ file, env: { KVS_LOG_LEVEL: 'debug', AWS_IOT_THING_NAME: 'door' } }));
+  const config = buildConfig(
+    await loadLocal({ file, env: { KVS_LOG_LEVEL: 'debug', AWS_IOT_THING_NAME: 'door' } }),
+  );
   assert.equal(config.aws.region, 'eu-west-1');
   assert.equal(config.log.level, 'debug');
   assert.equal(config.device.thingName, 'door');

@@ -1,0 +1,227 @@
+import type { CameraConfig } from '../config/config.ts';
+import { errorText } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { AccessUnit } from '../rtp/access-unit.ts';
+import { aborted, type Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import { supervise } from '../runtime/supervise.ts';
+import { AudioTrack } from './audio-track.ts';
+import { CaptureInput, type ResolveCredentials } from './capture-input.ts';
+import { planInputs, type InputPlan } from './capture-plan.ts';
+import { Demand } from './demand.ts';
+import { ffmpegAt } from './ffmpeg-probe.ts';
+import type { TrackInfo } from './track-reader.ts';
+
+export interface CameraStatus {
+  /** `starting`: no picture yet. `failed`: no picture, and it is being tried again. */
+  state: 'off' | 'starting' | 'streaming' | 'failed';
+  /** What is or was wrong last, with ffmpeg's own words; gone with the next picture. */
+  reason?: string;
+  /** Capture time of the last picture, epoch milliseconds. */
+  lastFrameAt?: number;
+  /** `silence`: the source gives no sound and silence is sent instead. */
+  audio: 'on' | 'silence' | 'off';
+  /** Failures of the capture since the agent started. */
+  restarts: number;
+  /** What each track turned out to be, by its name (a rendition's name, or `audio`). */
+  tracks: Record<string, TrackInfo>;
+}
+
+export type AccessUnitListener = (track: string, unit: AccessUnit) => void;
+
+export interface CameraOptions {
+  name: string;
+  config: CameraConfig;
+  ffmpegPath: string;
+  resolveCredentials?: ResolveCredentials;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** A broken camera is tried again soon at first, and at least twice a minute. */
+const CAPTURE_BACKOFF = { baseMs: 500, maxMs: 30_000 };
+/** A probe that has seen no picture by then gives up. */
+const PROBE_MS = 15_000;
+
+/**
+ * A camera: turns its source into access units while somebody wants them. Tracks are named after the renditions,
+ * and `audio`. Everything it does happens inside `run`.
+ */
+export class Camera {
+  readonly #options: CameraOptions;
+  readonly #demand: Demand;
+  readonly #inputs: CaptureInput[];
+  readonly #audio: AudioTrack;
+  readonly #unitListeners = new Set<AccessUnitListener>();
+  readonly #statusListeners = new Set<(status: CameraStatus) => void>();
+  #state: CameraStatus['state'] = 'off';
+  #reason: string | undefined;
+  #lastFrameAt: number | undefined;
+  #restarts = 0;
+  #tracks: Record<string, TrackInfo> = {};
+
+  constructor(options: CameraOptions) {
+    this.#options = options;
+    const { config, clock } = options;
+    this.#demand = new Demand(clock, config.idleGraceSeconds * 1000);
+    this.#inputs = planInputs(config).map((plan) => this.#createInput(plan));
+    this.#audio = new AudioTrack({
+      codec: config.audio.codec,
+      clock,
+      silenceWanted: () => this.#state === 'streaming',
+      emit: (unit) => this.#emit('audio', unit),
+      onChange: () => this.#changed(),
+    });
+  }
+
+  /** Keeps the camera on until `release` (idempotent); the first one starts it at once. */
+  acquire(): { release(): void } {
+    return this.#demand.acquire();
+  }
+
+  /** Returns the function that ends it. What a listener throws is logged and harms nobody else. */
+  onAccessUnit(listener: AccessUnitListener): () => void {
+    this.#unitListeners.add(listener);
+    return () => void this.#unitListeners.delete(listener);
+  }
+
+  /** Told of every change but that of `lastFrameAt`. Returns the function that ends it. */
+  onStatus(listener: (status: CameraStatus) => void): () => void {
+    this.#statusListeners.add(listener);
+    return () => void this.#statusListeners.delete(listener);
+  }
+
+  status(): CameraStatus {
+    return {
+      state: this.#state,
+      ...(this.#reason !== undefined && { reason: this.#reason }),
+      ...(this.#lastFrameAt !== undefined && { lastFrameAt: this.#lastFrameAt }),
+      audio: this.#audio.state,
+      restarts: this.#restarts,
+      tracks: this.#tracks,
+    };
+  }
+
+  /** Resolves on abort, when every process has ended. A disabled camera never opens its device. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { config, clock, ffmpegPath } = this.#options;
+    if (!config.enabled) return aborted(signal);
+    // Asked early, so that the first viewer need not wait for the answers; a fault is reported by the capture.
+    ffmpegAt(ffmpegPath, clock)
+      .capabilities()
+      .catch(() => {});
+    const prewarm = config.prewarm ? this.#demand.acquire() : undefined;
+    const intervalMs = (config.probeIntervalSeconds ?? 0) * 1000;
+    const probe = intervalMs > 0 ? clock.every(intervalMs, () => this.#probe()) : undefined;
+    while (!signal.aborted) {
+      if (this.#demand.wanted) await this.#capture(signal);
+      else await this.#demandChange(signal);
+    }
+    probe?.cancel();
+    prewarm?.release();
+  }
+
+  /** Captures while the camera is wanted. */
+  async #capture(signal: AbortSignal): Promise<void> {
+    const { clock, random, log, config } = this.#options;
+    const stop = new AbortController();
+    const session = AbortSignal.any([signal, stop.signal]);
+    this.#demand.onChange((wanted) => !wanted && stop.abort());
+    this.#setState('starting');
+    if (config.audio.enabled) this.#audio.start();
+    await Promise.all(
+      this.#inputs.map((input) =>
+        supervise((runSignal) => input.run(runSignal), session, {
+          name: `capture ${input.name}`,
+          clock,
+          random,
+          log,
+          backoff: CAPTURE_BACKOFF,
+          onFailure: (error) => this.#failed(input, error),
+        }),
+      ),
+    );
+    this.#audio.stop();
+    this.#tracks = {};
+    this.#setState('off');
+  }
+
+  #demandChange(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#demand.onChange(() => resolve());
+      void aborted(signal).then(resolve);
+    });
+  }
+
+  /** A look whether an unused camera still gives a picture: on until the first one, then off at once. */
+  #probe(): void {
+    if (this.#demand.wanted) return;
+    const { clock } = this.#options;
+    const hold = this.#demand.acquire(0);
+    const end = () => {
+      timer.cancel();
+      unsubscribe();
+      hold.release();
+    };
+    const timer = clock.after(PROBE_MS, end);
+    const unsubscribe = this.onAccessUnit((track) => track !== 'audio' && end());
+  }
+
+  #createInput(plan: InputPlan): CaptureInput {
+    const { config, ffmpegPath, resolveCredentials, clock, log } = this.#options;
+    return new CaptureInput({
+      plan,
+      config,
+      ffmpeg: ffmpegAt(ffmpegPath, clock),
+      resolveCredentials,
+      clock,
+      log,
+      onAccessUnit: (track, unit, info) => this.#accessUnit(track, unit, info),
+    });
+  }
+
+  #accessUnit(track: string, unit: AccessUnit, info: TrackInfo | undefined): void {
+    if (info !== undefined && this.#tracks[track] !== info) {
+      this.#tracks = { ...this.#tracks, [track]: info };
+      this.#changed();
+    }
+    if (track === 'audio') return this.#audio.push(unit);
+    this.#lastFrameAt = unit.captureTimeMs;
+    if (unit.keyframe && this.#state !== 'streaming') {
+      this.#reason = undefined;
+      this.#setState('streaming');
+    }
+    this.#emit(track, unit);
+  }
+
+  #emit(track: string, unit: AccessUnit): void {
+    for (const listener of this.#unitListeners) {
+      try {
+        listener(track, unit);
+      } catch (error) {
+        this.#options.log.error({ track, error: errorText(error) }, 'an access unit could not be handled');
+      }
+    }
+  }
+
+  /** The main input carries the picture; another one's failure only costs its own tracks. */
+  #failed(input: CaptureInput, error: unknown): void {
+    this.#restarts += 1;
+    this.#reason = input.name === 'main' ? errorText(error) : `${input.name}: ${errorText(error)}`;
+    if (input.name === 'main') this.#state = 'failed';
+    this.#changed();
+  }
+
+  #setState(state: CameraStatus['state']): void {
+    if (state === this.#state) return;
+    this.#options.log.info({ from: this.#state, to: state }, 'camera');
+    this.#state = state;
+    this.#changed();
+  }
+
+  #changed(): void {
+    const status = this.status();
+    for (const listener of this.#statusListeners) listener(status);
+  }
+}

@@ -1,0 +1,46 @@
+import type { Clock } from '../runtime/clock.ts';
+
+/** Stamps that are so close to the wall clock were taken from it. */
+const WALL_CLOCK_TOLERANCE_MS = 10_000;
+/** A frame so late means that the source's time line jumped or paused. */
+const JUMP_MS = 2000;
+/** The offset follows the clock drift of a source within such a time. */
+const WINDOW_MS = 10_000;
+
+/**
+ * Puts the stamps of one capture process on the wall clock. Stamps that are wall-clock time already are kept.
+ * Others keep their spacing and are shifted so that the frame which travelled fastest counts as captured when it
+ * arrived: jitter of the transport does not show in the times.
+ */
+export class Timeline {
+  readonly #clock: Clock;
+  #offsetMs: number | undefined;
+  #leastMs = Infinity;
+  #windowEndsAt = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** `ptsMs` on the source's time line to epoch milliseconds, for a frame that has just arrived. */
+  captureTimeMs(ptsMs: number): number {
+    const now = this.#clock.now();
+    const offset = now - ptsMs;
+    if (Math.abs(offset) < WALL_CLOCK_TOLERANCE_MS) return ptsMs;
+    if (this.#offsetMs === undefined || offset < this.#offsetMs || offset - this.#offsetMs > JUMP_MS) {
+      this.#offsetMs = offset;
+      this.#startWindow(now);
+    }
+    this.#leastMs = Math.min(this.#leastMs, offset);
+    if (now >= this.#windowEndsAt) {
+      this.#offsetMs = this.#leastMs;
+      this.#startWindow(now);
+    }
+    return ptsMs + this.#offsetMs;
+  }
+
+  #startWindow(now: number): void {
+    this.#leastMs = Infinity;
+    this.#windowEndsAt = now + WINDOW_MS;
+  }
+}

@@ -1,0 +1,232 @@
+import { isDeepStrictEqual } from 'node:util';
+import { buildConfig } from '../config/build.ts';
+import type { AgentConfig } from '../config/config.ts';
+import { applyDesired } from '../config/desired-state.ts';
+import { faultText } from '../config/faults.ts';
+import type { JsonObject, Layer } from '../config/layers.ts';
+import { errorText } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { DesiredDocument } from './device-shadow.ts';
+import type { LastGoodFile } from './last-good.ts';
+
+export interface DesiredConfigOptions {
+  /** The layers below the shadow. */
+  local: readonly Layer[];
+  /**
+   * Makes `config` the agent's own, from whatever the last call left, whole or not. Never called while another call
+   * runs; `signal` aborts when a newer one waits. What it rejects with is reported, and the former one applied again.
+   */
+  apply: (config: AgentConfig, signal: AbortSignal) => Promise<void>;
+  /** Takes the whole `reported` section. */
+  report: (reported: JsonObject) => void;
+  /** Absent: nothing is kept. */
+  lastGood?: LastGoodFile;
+  log: Log;
+}
+
+interface Candidate extends DesiredDocument {
+  config: AgentConfig;
+}
+
+interface Refusal {
+  version: number;
+  faults: string[];
+}
+
+const NOTHING_DESIRED: DesiredDocument = { version: 0, desired: {} };
+/** All faults together, in bytes: the shadow's whole document has to stay small. */
+const MAX_FAULT_BYTES = 1000;
+const MAX_FAULT_LENGTH = 200;
+
+/**
+ * Follows the shadow's desired: a document is applied whole or refused whole, one at a time, the newest wins. What is
+ * reported is the applied desired as it came (so that the shadow's delta is empty), and beside it
+ * `agent: {appliedVersion, refusedVersion?, faults?}`.
+ */
+export class DesiredConfig {
+  readonly #options: DesiredConfigOptions;
+  #local: readonly Layer[];
+  /** As last heard of from the cloud. */
+  #offered: DesiredDocument | undefined;
+  #applied: Candidate | undefined;
+  /** Whether the agent is as `#applied` says: not while another is being applied, nor after that was cancelled. */
+  #intact = true;
+  #applying: { candidate: Candidate; abort: AbortController } | undefined;
+  #next: Candidate | undefined;
+  #work: Promise<void> | undefined;
+  #refusal: Refusal | undefined;
+  #shadowFault: string | undefined;
+  #closed = false;
+
+  constructor(options: DesiredConfigOptions) {
+    this.#options = options;
+    this.#local = options.local;
+  }
+
+  /**
+   * The configuration to begin with: the last good one, with no cloud asked. It counts as applied. Throws a
+   * `ConfigError` where the local layers are wrong by themselves.
+   */
+  async start(): Promise<AgentConfig> {
+    const kept = (await this.#options.lastGood?.load()) ?? NOTHING_DESIRED;
+    this.#applied = this.#rebase(kept);
+    if (!isDeepStrictEqual(this.#applied.desired, kept.desired)) {
+      this.#options.log.warn({ version: kept.version }, 'the last good configuration does not fit any more');
+    }
+    return this.#applied.config;
+  }
+
+  /** A document from the shadow. Returns at once; nothing happens where it says what the last one said. */
+  offer(document: DesiredDocument): void {
+    if (isDeepStrictEqual(document.desired, this.#offered?.desired)) return;
+    this.#offered = document;
+    this.#evaluate(document);
+  }
+
+  /**
+   * Other layers below the shadow, e.g. after the local file has changed. Throws a `ConfigError` where they are
+   * wrong by themselves; then nothing changes.
+   */
+  replaceLocal(local: readonly Layer[]): void {
+    buildConfig(local);
+    this.#local = local;
+    this.#evaluate(this.#offered ?? this.#current);
+  }
+
+  /** What is wrong with the shadow as such, e.g. that it does not answer. */
+  setShadowFault(fault: string | undefined): void {
+    this.#shadowFault = fault;
+    this.#report();
+  }
+
+  /** Resolves when nothing is being applied. */
+  async settled(): Promise<void> {
+    while (this.#work) await this.#work;
+  }
+
+  /** Cancels what is being applied; settles when it has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#applying?.abort.abort();
+    await this.settled();
+  }
+
+  /** What is applied or about to be. */
+  get #current(): Candidate {
+    const current = this.#next ?? this.#applying?.candidate ?? this.#applied;
+    if (!current) throw new Error('DesiredConfig was not started');
+    return current;
+  }
+
+  #evaluate(document: DesiredDocument): void {
+    const { version, desired } = document;
+    const outcome = applyDesired(this.#local, desired);
+    if (outcome.accepted) {
+      this.#refusal = undefined;
+      this.#pursue({ version, desired, config: outcome.config });
+    } else {
+      this.#refusal = { version, faults: outcome.faults.map(faultText) };
+      this.#options.log.warn(
+        { version, faults: boundedFaults(this.#refusal.faults) },
+        'desired configuration refused',
+      );
+      // What was good goes on, on the local layers as they are now.
+      this.#pursue(this.#rebase(this.#current));
+    }
+    this.#report();
+  }
+
+  /** The document on the present local layers; where it does not fit, those alone. */
+  #rebase({ version, desired }: DesiredDocument): Candidate {
+    const outcome = applyDesired(this.#local, desired);
+    if (outcome.accepted) return { version, desired, config: outcome.config };
+    return { version, desired: {}, config: buildConfig(this.#local) };
+  }
+
+  /** Has `candidate` applied next, and cancels what is being applied unless it is the same. */
+  #pursue(candidate: Candidate): void {
+    const { desired, config } = this.#current;
+    if (isDeepStrictEqual(desired, candidate.desired) && isDeepStrictEqual(config, candidate.config)) return;
+    this.#next = candidate;
+    this.#applying?.abort.abort();
+    this.#work ??= this.#applyAll();
+  }
+
+  async #applyAll(): Promise<void> {
+    for (let next = this.#next; next && !this.#closed; next = this.#next) {
+      this.#next = undefined;
+      await this.#apply(next);
+      this.#report();
+    }
+    this.#work = undefined;
+  }
+
+  async #apply(candidate: Candidate): Promise<void> {
+    const { version, config } = candidate;
+    const { apply, log } = this.#options;
+    const abort = new AbortController();
+    this.#applying = { candidate, abort };
+    try {
+      if (!this.#intact || !isDeepStrictEqual(config, this.#applied?.config)) {
+        this.#intact = false;
+        await apply(config, abort.signal);
+        if (abort.signal.aborted) return;
+        this.#intact = true;
+        log.info({ version }, 'desired configuration applied');
+      }
+      this.#applied = candidate;
+      await this.#keep(candidate);
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      log.error({ version, error: errorText(error) }, 'desired configuration could not be applied');
+      this.#refusal = { version, faults: [`could not be applied: ${errorText(error)}`] };
+      await this.#restore(abort.signal);
+    } finally {
+      this.#applying = undefined;
+    }
+  }
+
+  async #restore(signal: AbortSignal): Promise<void> {
+    if (!this.#applied) return;
+    try {
+      await this.#options.apply(this.#applied.config, signal);
+      this.#intact = !signal.aborted;
+    } catch (error) {
+      this.#options.log.error({ error: errorText(error) }, 'the former configuration could not be restored');
+    }
+  }
+
+  async #keep({ version, desired }: Candidate): Promise<void> {
+    try {
+      await this.#options.lastGood?.store({ version, desired });
+    } catch (error) {
+      this.#options.log.warn({ error: errorText(error) }, 'the last good configuration could not be kept');
+    }
+  }
+
+  #report(): void {
+    if (!this.#applied) return;
+    const { version, desired } = this.#applied;
+    const faults = boundedFaults([
+      ...(this.#shadowFault === undefined ? [] : [this.#shadowFault]),
+      ...(this.#refusal?.faults ?? []),
+    ]);
+    const agent: JsonObject = { appliedVersion: version };
+    if (this.#refusal) agent.refusedVersion = this.#refusal.version;
+    if (faults.length > 0) agent.faults = faults;
+    this.#options.report({ ...desired, agent });
+  }
+}
+
+/** As many as fit, and how many there are beside them. */
+function boundedFaults(faults: readonly string[]): string[] {
+  const bounded: string[] = [];
+  let bytes = 0;
+  for (const [index, fault] of faults.entries()) {
+    const text = fault.length <= MAX_FAULT_LENGTH ? fault : `${fault.slice(0, MAX_FAULT_LENGTH - 1)}…`;
+    bytes += Buffer.byteLength(text);
+    if (bytes > MAX_FAULT_BYTES) return [...bounded, `… and ${faults.length - index} more`];
+    bounded.push(text);
+  }
+  return bounded;
+}

@@ -1,0 +1,87 @@
+import type { JsonObject } from '../config/layers.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { aborted } from '../runtime/clock.ts';
+
+export type CameraState = 'off' | 'starting' | 'streaming' | 'failed';
+
+export interface CameraStatus {
+  state: CameraState;
+  /** Why, where it is `failed` or starts again. */
+  reason?: string;
+  viewers: number;
+  /** The one that is sent, or the best of those. */
+  rendition?: string;
+  /** Epoch milliseconds. */
+  lastFrameAt?: number;
+}
+
+export interface DeviceStatusOptions {
+  agentVersion: string;
+  /** The cameras as they are now, by name. */
+  cameras: () => Record<string, CameraStatus>;
+  /** Takes the whole `reported` section of the status shadow. */
+  report: (reported: JsonObject) => void;
+  clock: Clock;
+  /** Default 5 min: each is an update of the shadow, which AWS charges for. */
+  heartbeatMs?: number;
+}
+
+const HEARTBEAT_MS = 300_000;
+const MAX_REASON_LENGTH = 120;
+
+/**
+ * The state of the cameras for the status shadow, which has no desired:
+ * `{agentVersion, startedAt, heartbeatAt, heartbeatSeconds, cameras: {<name>: {state, reason?, viewers, rendition?,
+ * lastFrameAt?}}}`, times as ISO 8601. A device not heard of for two or three heartbeats is offline: over the
+ * nucleus there is no last will. `lastFrameAt` moves with the others and with the heartbeat, not with each frame.
+ */
+export class DeviceStatus {
+  readonly #options: DeviceStatusOptions;
+  #startedAt = '';
+  #heartbeatAt = '';
+
+  constructor(options: DeviceStatusOptions) {
+    this.#options = options;
+  }
+
+  /** Something has changed. */
+  update(): void {
+    const { agentVersion, cameras, report, heartbeatMs = HEARTBEAT_MS } = this.#options;
+    const entries = Object.entries(cameras()).map(([name, camera]) => [name, compact(camera)] as const);
+    report({
+      agentVersion,
+      startedAt: this.#startedAt,
+      heartbeatAt: this.#heartbeatAt,
+      heartbeatSeconds: heartbeatMs / 1000,
+      cameras: Object.fromEntries(entries),
+    });
+  }
+
+  /** Beats until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, heartbeatMs = HEARTBEAT_MS } = this.#options;
+    this.#startedAt ||= isoSeconds(clock.now());
+    const beat = () => {
+      this.#heartbeatAt = isoSeconds(clock.now());
+      this.update();
+    };
+    beat();
+    const timer = clock.every(heartbeatMs, beat);
+    await aborted(signal);
+    timer.cancel();
+  }
+}
+
+function compact({ state, reason, viewers, rendition, lastFrameAt }: CameraStatus): JsonObject {
+  return {
+    state,
+    ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON_LENGTH) }),
+    viewers,
+    ...(rendition === undefined ? {} : { rendition }),
+    ...(lastFrameAt === undefined ? {} : { lastFrameAt: isoSeconds(lastFrameAt) }),
+  };
+}
+
+function isoSeconds(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');
+}

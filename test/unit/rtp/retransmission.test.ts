@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { SrtpProfile } from '../../../src/rtp/srtp-keys.ts';
+import { RTX, TestCamera, watch, type Watching } from './sender-setup.ts';
+
+const PROFILES: readonly SrtpProfile[] = ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM'];
+
+/** A random source whose first sequence number lies just below a rollover. */
+function randomStartingAt(sequence: number) {
+  return { float: Math.random, uint32: () => (Math.floor(Math.random() * 2 ** 17) << 15) | sequence };
+}
+
+function nack({ sender }: Watching, missing: readonly number[]): void {
+  for (const index of missing) sender.onNack(sender.ssrc, index & 0xffff, 0);
+}
+
+for (const profile of PROFILES) {
+  for (const rtxOff of [false, true]) {
+    test(`${profile}, ${rtxOff ? 'plain' : 'RTX'}: every lost packet is repaired, also across rollovers`, () => {
+      fc.assert(
+        fc.property(fc.integer({ min: 1, max: 2 ** 30 }), (seed) => {
+          const camera = new TestCamera();
+          const watching = watch(camera, { rtxOff, random: randomStartingAt(0x7ff0) }, { profile });
+          const { viewer, sender } = watching;
+          let x = seed;
+          viewer.arrives = () => (x = (x * 48_271) % 0x7fff_ffff) % 100 >= 20;
+          sender.start();
+          // Far enough for a rollover: 32 Ki packets in few large frames.
+          camera.capture(true, 20_000_000 >> 3);
+          for (let i = 0; i < 15; i++) camera.capture(false, 20_000_000 >> 3);
+          camera.gop(5);
+          viewer.arrives = () => true;
+          camera.capture();
+          for (let round = 0; viewer.missing().length > 0 && round < 200; round++) {
+            nack(watching, viewer.missing().slice(0, 200));
+            camera.clock.advance(50);
+          }
+          assert.deepEqual(viewer.missing(), []);
+          assert.ok(Math.max(...viewer.packets.keys()) > 65_536);
+          const received = viewer.frames().map(({ data }) => data);
+          assert.ok(received.length >= camera.units.length - 1);
+          for (const data of received) assert.ok(camera.units.some((unit) => unit.equals(data)));
+        }),
+        { numRuns: 1 },
+      );
+    });
+  }
+
+  test(`${profile}: a packet repeated without RTX is the same bytes`, () => {
+    const camera = new TestCamera();
+    const { viewer, sender } = watch(camera, { rtxOff: true }, { profile });
+    sender.start();
+    camera.gop(10);
+    const first = viewer.datagrams[3]!;
+    sender.onNack(sender.ssrc, first.readUInt16BE(2), 0);
+    assert.deepEqual(viewer.datagrams.at(-1), first);
+  });
+}
+
+test('a NACK names up to 17 packets', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(10);
+  const [first] = viewer.packets.keys();
+  sender.onNack(sender.ssrc, first! & 0xffff, 0b1000_0000_0000_0101);
+  assert.deepEqual(viewer.repaired, [first, first! + 1, first! + 3, first! + 16]);
+  const rtx = viewer.datagrams.at(-1)!;
+  assert.equal(rtx[1]! & 0x7f, RTX);
+  assert.equal(rtx.readUInt32BE(8), sender.rtxSsrc);
+});
+
+test('the same packet is repeated once a round trip however often it is asked for', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(1);
+  const [first] = viewer.packets.keys();
+  for (let ms = 0; ms < 100; ms++) {
+    sender.onNack(sender.ssrc, first! & 0xffff, 0);
+    camera.clock.advance(1);
+  }
+  assert.equal(viewer.repaired.length, 5);
+});
+
+test('a storm of NACKs cannot make it send more than its rate', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera, { replayKbps: 1000 });
+  sender.start();
+  camera.capture(true, 1_000_000);
+  const before = viewer.datagrams.length;
+  for (let second = 0; second < 2; second++) {
+    nack({ viewer, sender }, [...viewer.packets.keys()]);
+    camera.clock.advance(1000);
+  }
+  const bytes = viewer.datagrams.slice(before).reduce((sum, datagram) => sum + datagram.length, 0);
+  assert.ok(bytes < 1.1 * (256 * 1024 + 125_000), `${bytes} bytes`);
+});
+
+test('a lost packet that is not kept any more brings a replay, unless a key frame came after it', () => {
+  const camera = new TestCamera({ historyMs: 200 });
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(10);
+  const beforeKeyframe = [...viewer.packets.keys()].at(-1)!;
+  camera.gop(30);
+  sender.onNack(sender.ssrc, beforeKeyframe & 0xffff, 0);
+  assert.equal(sender.stats().replays, 0, 'the key frame is on its way already');
+  // 1100 sends of parts are remembered; the frames of the GOP are too, so only old parts are forgotten.
+  camera.stream.markDamaged();
+  for (let i = 0; i < 40; i++) camera.capture();
+  const lost = [...viewer.packets.keys()].at(-35 * 2)!;
+  sender.onNack(sender.ssrc, lost & 0xffff, 0);
+  assert.equal(sender.stats().unrepairablePackets, 2);
+  assert.equal(sender.stats().replays, 0, 'never from a damaged GOP');
+  camera.gop(1);
+  assert.equal(sender.stats().replays, 0, 'the key frame served it');
+});
+
+test('packets that were never sent are not looked for', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(1);
+  const [first] = viewer.packets.keys();
+  sender.onNack(sender.ssrc, (first! - 1) & 0xffff, 0);
+  sender.onNack(sender.ssrc, (first! + 1000) & 0xffff, 0);
+  assert.equal(sender.stats().nackedPackets, 0);
+  assert.equal(sender.stats().replays, 0);
+});
