@@ -2,10 +2,11 @@ import { Camera } from './camera/camera.ts';
 import { CameraChannel, type CameraChannelStatus } from './camera-channel.ts';
 import type { AgentConfig, CameraConfig } from './config/config.ts';
 import { chooseCredentials } from './identity/choose-credentials.ts';
-import { CachedCredentials, type CredentialsProvider } from './identity/credentials.ts';
+import { CachedCredentials } from './identity/credentials.ts';
 import type { Log } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
+import { supervise } from './runtime/supervise.ts';
 import { AwsControlPlane } from './signaling/aws-control-plane.ts';
 import { SignalingChannel } from './signaling/channel.ts';
 import { ClockSkew } from './signaling/clock-skew.ts';
@@ -26,7 +27,7 @@ export interface AgentOptions {
 
 /** What all cameras share. */
 interface Shared {
-  credentials: CredentialsProvider;
+  credentials: CachedCredentials;
   controlPlane: ControlPlane;
   skew: ClockSkew;
   certificate: Awaited<ReturnType<typeof prepareCertificate>>;
@@ -50,13 +51,16 @@ export class Agent {
    * @throws FatalStartupError when the configured identity cannot be used.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { config, log } = this.#options;
+    const { config, clock, random, log } = this.#options;
     const shared = await this.#prepare();
     this.#channels = Object.entries(config.cameras).map(([name, camera]) =>
       this.#createChannel(name, camera, shared),
     );
     log.info({ version: agentVersion, cameras: Object.keys(config.cameras) }, 'agent started');
-    await Promise.all(this.#channels.map((channel) => channel.run(signal)));
+    await Promise.all([
+      supervise((stop) => shared.credentials.run(stop), signal, { name: 'credentials', clock, random, log }),
+      ...this.#channels.map((channel) => channel.run(signal)),
+    ]);
     log.info({}, 'agent stopped');
   }
 
@@ -64,7 +68,8 @@ export class Agent {
     const { config, env, clock, random, log } = this.#options;
     const certificate = prepareCertificate();
     const skew = new ClockSkew(clock);
-    const source = await chooseCredentials({ config, env, clock, log });
+    const onServerTime = (serverTimeMs: number) => skew.learn(new Date(serverTimeMs).toUTCString());
+    const source = await chooseCredentials({ config, env, clock, log, onServerTime });
     const credentials = new CachedCredentials({ source, clock, random, log });
     const { region, endpoint, useFips, useDualStack } = config.aws;
     const controlPlane = new AwsControlPlane({

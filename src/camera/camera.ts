@@ -15,7 +15,7 @@ import type { TrackInfo } from './track-reader.ts';
 export interface CameraStatus {
   /** `starting`: no picture yet. `failed`: no picture, and it is being tried again. */
   state: 'off' | 'starting' | 'streaming' | 'failed';
-  /** What is or was wrong last, with ffmpeg's own words; gone with the next picture. */
+  /** What is or was wrong last, with ffmpeg's own words; gone when it works again. */
   reason?: string;
   /** Capture time of the last picture, epoch milliseconds. */
   lastFrameAt?: number;
@@ -39,8 +39,8 @@ export interface CameraOptions {
   log: Log;
 }
 
-/** A broken camera is tried again soon at first, and at least twice a minute. */
-const CAPTURE_BACKOFF = { baseMs: 500, maxMs: 30_000 };
+/** A camera is on this device or near it: it is tried again soon, so that its picture is back soon after it is. */
+const CAPTURE_BACKOFF = { baseMs: 250, maxMs: 2000 };
 /** A probe that has seen no picture by then gives up. */
 const PROBE_MS = 15_000;
 
@@ -56,7 +56,8 @@ export class Camera {
   readonly #unitListeners = new Set<AccessUnitListener>();
   readonly #statusListeners = new Set<(status: CameraStatus) => void>();
   #state: CameraStatus['state'] = 'off';
-  #reason: string | undefined;
+  /** What is wrong with each input; gone with its next access unit. */
+  readonly #reasons = new Map<string, string>();
   #lastFrameAt: number | undefined;
   #restarts = 0;
   #tracks: Record<string, TrackInfo> = {};
@@ -93,9 +94,10 @@ export class Camera {
   }
 
   status(): CameraStatus {
+    const reason = [...this.#reasons.values()].join('; ');
     return {
       state: this.#state,
-      ...(this.#reason !== undefined && { reason: this.#reason }),
+      ...(reason !== '' && { reason }),
       ...(this.#lastFrameAt !== undefined && { lastFrameAt: this.#lastFrameAt }),
       audio: this.#audio.state,
       restarts: this.#restarts,
@@ -125,14 +127,15 @@ export class Camera {
   /** Captures while the camera is wanted. */
   async #capture(signal: AbortSignal): Promise<void> {
     const { clock, random, log, config } = this.#options;
-    const stop = new AbortController();
-    const session = AbortSignal.any([signal, stop.signal]);
-    this.#demand.onChange((wanted) => !wanted && stop.abort());
+    const session = new AbortController();
+    const stop = () => session.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    this.#demand.onChange((wanted) => !wanted && stop());
     this.#setState('starting');
     if (config.audio.enabled) this.#audio.start();
     await Promise.all(
       this.#inputs.map((input) =>
-        supervise((runSignal) => input.run(runSignal), session, {
+        supervise((runSignal) => input.run(runSignal), session.signal, {
           name: `capture ${input.name}`,
           clock,
           random,
@@ -142,6 +145,7 @@ export class Camera {
         }),
       ),
     );
+    signal.removeEventListener('abort', stop);
     this.#audio.stop();
     this.#tracks = {};
     this.#setState('off');
@@ -149,8 +153,12 @@ export class Camera {
 
   #demandChange(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      this.#demand.onChange(() => resolve());
-      void aborted(signal).then(resolve);
+      const done = () => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      signal.addEventListener('abort', done, { once: true });
+      this.#demand.onChange(done);
     });
   }
 
@@ -177,7 +185,10 @@ export class Camera {
       resolveCredentials,
       clock,
       log,
-      onAccessUnit: (track, unit, info) => this.#accessUnit(track, unit, info),
+      onAccessUnit: (track, unit, info) => {
+        if (this.#reasons.delete(plan.name)) this.#changed();
+        this.#accessUnit(track, unit, info);
+      },
     });
   }
 
@@ -189,7 +200,6 @@ export class Camera {
     if (track === 'audio') return this.#audio.push(unit);
     this.#lastFrameAt = unit.captureTimeMs;
     if (unit.keyframe && this.#state !== 'streaming') {
-      this.#reason = undefined;
       this.#setState('streaming');
     }
     this.#emit(track, unit);
@@ -208,7 +218,10 @@ export class Camera {
   /** The main input carries the picture; another one's failure only costs its own tracks. */
   #failed(input: CaptureInput, error: unknown): void {
     this.#restarts += 1;
-    this.#reason = input.name === 'main' ? errorText(error) : `${input.name}: ${errorText(error)}`;
+    this.#reasons.set(
+      input.name,
+      input.name === 'main' ? errorText(error) : `${input.name}: ${errorText(error)}`,
+    );
     if (input.name === 'main') this.#state = 'failed';
     this.#changed();
   }

@@ -74,7 +74,7 @@ export class CaptureInput {
     if (signal.aborted) return;
     const timeline = new Timeline(clock);
     const fussy = config.video.encoder !== 'copy';
-    const readers = plan.tracks.map((track) => new TrackReader(track, timeline, fussy));
+    const readers = plan.tracks.map((track, index) => new TrackReader(track, index, timeline, fussy));
     const videos = plan.tracks.flatMap(({ kind }, index) => (kind === 'video' ? [index] : []));
     const task = {
       ...ffmpegArgs(plan, context),

@@ -35,6 +35,7 @@ const START_CODES = new Map([
   ['4e58dd672f23e64e', 'index'],
   ['4e49ab68b596ba78', 'info'],
 ]);
+const NOTHING: Buffer = Buffer.alloc(0);
 const LONGEST_FRAME_HEADER = 1024;
 const ELISION_LIMIT = 4096;
 const WAIT = -1;
@@ -52,7 +53,7 @@ export class NutDemuxer {
   readonly #onPacket: (packet: NutPacket) => void;
   readonly #limits: NutLimits;
   readonly #reader = new NutReader();
-  #pending: Buffer = Buffer.alloc(0);
+  #pending = NOTHING;
   #idSeen = false;
   #main: NutMainHeader | undefined;
   #streamsSeen = 0;
@@ -79,7 +80,8 @@ export class NutDemuxer {
       if (next === WAIT) break;
       position = next;
     }
-    this.#pending = data.subarray(position);
+    // An empty view would keep the whole chunk alive.
+    this.#pending = position < data.length ? data.subarray(position) : NOTHING;
   }
 
   /** Takes one element that starts at `position`; the position after it, or WAIT for more bytes. */

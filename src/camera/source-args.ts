@@ -32,7 +32,8 @@ const RAW_FORMATS = { h264: 'h264', h265: 'hevc', mjpeg: 'mjpeg', mpegts: 'mpegt
  * Never hold frames back for reordering, and do not collect frames to guess a rate. No `-fflags nobuffer`: it
  * throws away what was read while the source was analysed, the first key frame among it.
  */
-const LOW_DELAY = ['-flags', 'low_delay', '-fpsprobesize', '0'];
+const LOW_DELAY = ['-flags', 'low_delay'];
+const QUICK_START = { fpsprobesize: '0', analyzeduration: '1000000' };
 const SOCKET_TIMEOUT_US = '5000000';
 
 export function sourceArgs(input: InputPlan, context: SourceContext): SourceArgs {
@@ -96,10 +97,9 @@ function rtspArgs(source: Extract<InputSource, { type: 'rtsp' }>, context: Sourc
   const limits = { firstFrameTimeoutMs: 15_000, stallTimeoutMs: 5000 };
   const url = checkedRtspUrl(source.url);
   const timeout = version >= 5 ? 'timeout' : 'stimeout';
-  const options = { rtsp_transport: source.transport, [timeout]: SOCKET_TIMEOUT_US };
-  const common = [...LOW_DELAY, '-analyzeduration', '1000000'];
+  const options = { rtsp_transport: source.transport, [timeout]: SOCKET_TIMEOUT_US, ...QUICK_START };
   const flags = Object.entries(options).flatMap(([name, value]) => [`-${name}`, value]);
-  const direct = (address: string) => [...common, ...flags, '-i', address];
+  const direct = (address: string) => [...LOW_DELAY, ...flags, '-i', address];
   const { href, username, password } = withLogin(url, credentials);
   if (username === '' && password === '') return { args: direct(href), secrets: [], ...limits };
   const secrets = [href, password, decodeURIComponent(password)];
@@ -110,7 +110,7 @@ function rtspArgs(source: Extract<InputSource, { type: 'rtsp' }>, context: Sourc
     ...Object.entries(options).map(([name, value]) => `option ${name} ${value}`),
   ];
   const protocols = 'pipe,rtsp,rtsps,rtp,udp,tcp,tls,crypto,srtp,http,https,httpproxy';
-  const args = [...common, '-f', 'concat', '-safe', '0', '-protocol_whitelist', protocols, '-i', 'pipe:0'];
+  const args = [...LOW_DELAY, '-f', 'concat', '-safe', '0', '-protocol_whitelist', protocols, '-i', 'pipe:0'];
   return { args, stdinText: `${playlist.join('\n')}\n`, secrets, ...limits };
 }
 

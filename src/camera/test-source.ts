@@ -17,6 +17,8 @@ export function testVideoGraph(largest: RenditionConfig, canDrawText: boolean): 
   const flash = `drawbox=x=iw-iw/8:y=ih-iw/8:w=iw/8:h=iw/8:color=white:t=fill:enable='lt(mod(n,${fps}),${fps}/10)'`;
   const card = [
     `testsrc2=size=${width}x${height}:rate=${fps}`,
+    // Left to itself the graph may carry transparency, in which the strip is lost.
+    'format=yuv420p',
     'settb=AVTB',
     `setpts='N*1000000/${fps}+RTCSTART'`,
     'realtime',

@@ -6,6 +6,7 @@ const WALL_CLOCK_TOLERANCE_MS = 10_000;
 const JUMP_MS = 2000;
 /** The offset follows the clock drift of a source within such a time. */
 const WINDOW_MS = 10_000;
+const LEAST_STEP_MS = 1;
 
 /**
  * Puts the stamps of one capture process on the wall clock. Stamps that are wall-clock time already are kept.
@@ -17,13 +18,29 @@ export class Timeline {
   #offsetMs: number | undefined;
   #leastMs = Infinity;
   #windowEndsAt = 0;
+  readonly #last = new Map<number, { ptsMs: number; captureTimeMs: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** `ptsMs` on the source's time line to epoch milliseconds, for a frame that has just arrived. */
-  captureTimeMs(ptsMs: number): number {
+  /**
+   * `ptsMs` on the source's time line to epoch milliseconds, for a frame of `track` that has just arrived.
+   * Frames in order get rising times, also while a first burst of frames is still moving the offset.
+   */
+  captureTimeMs(track: number, ptsMs: number): number {
+    const last = this.#last.get(track);
+    let captureTimeMs = this.#shifted(ptsMs);
+    if (last === undefined) this.#last.set(track, { ptsMs, captureTimeMs });
+    else if (ptsMs > last.ptsMs) {
+      captureTimeMs = Math.max(captureTimeMs, last.captureTimeMs + LEAST_STEP_MS);
+      last.ptsMs = ptsMs;
+      last.captureTimeMs = captureTimeMs;
+    }
+    return captureTimeMs;
+  }
+
+  #shifted(ptsMs: number): number {
     const now = this.#clock.now();
     const offset = now - ptsMs;
     if (Math.abs(offset) < WALL_CLOCK_TOLERANCE_MS) return ptsMs;

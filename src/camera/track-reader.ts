@@ -44,6 +44,7 @@ const CODEC_OF_TAG: Record<string, MediaCodec> = {
 /** Makes access units of the packets of one track of one run. */
 export class TrackReader {
   readonly #plan: TrackPlan;
+  readonly #index: number;
   readonly #timeline: Timeline;
   /** Pass-through that nobody demanded: better encode than send what does not play. */
   readonly #fussy: boolean;
@@ -52,8 +53,10 @@ export class TrackReader {
   #latestPtsMs = -Infinity;
   #reordered = false;
 
-  constructor(plan: TrackPlan, timeline: Timeline, fussy: boolean) {
+  /** `index` tells the tracks of one time line apart. */
+  constructor(plan: TrackPlan, index: number, timeline: Timeline, fussy: boolean) {
     this.#plan = plan;
+    this.#index = index;
     this.#timeline = timeline;
     this.#fussy = fussy && plan.kind === 'video' && plan.passThrough;
   }
@@ -66,7 +69,7 @@ export class TrackReader {
   /** Undefined for what is no picture. Throws `NotPassableError`. */
   read(packet: NutPacket, stream: NutStream): AccessUnit | undefined {
     const codec = this.#plan.codec;
-    const captureTimeMs = this.#timeline.captureTimeMs(packet.ptsMs);
+    const captureTimeMs = this.#timeline.captureTimeMs(this.#index, packet.ptsMs);
     if (this.#plan.kind === 'audio') {
       this.#info ??= { codec: this.#checkedCodec(stream), passThrough: false, reordered: false };
       return { codec, data: packet.data, captureTimeMs, keyframe: true };

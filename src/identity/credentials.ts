@@ -11,7 +11,10 @@ export interface Credentials {
   expiration?: Date;
 }
 
-/** Where requests get their credentials: `credentials: () => provider.get()` for an AWS SDK client. */
+/**
+ * Where requests get their credentials. An AWS SDK client keeps what it was given until five minutes before its
+ * `expiration`, refused or not: give it one in the past, so that it asks here each time.
+ */
 export interface CredentialsProvider {
   /** Valid ones. Rejects where there are none to be had. */
   get(): Promise<Credentials>;
@@ -121,7 +124,7 @@ export class CachedCredentials implements CredentialsProvider {
     const cached = this.#cached;
     if (!cached || (used && used.accessKeyId !== cached.credentials.accessKeyId)) return;
     if (this.#clock.monotonic() - cached.fetchedAtMs < TOO_FRESH_MS) return;
-    this.#log.warn({ source: this.#source.kind }, 'credentials were refused, others will be fetched');
+    this.#log.debug({ source: this.#source.kind }, 'credentials were refused, others will be fetched');
     this.#cached = undefined;
   }
 

@@ -84,7 +84,7 @@ export class X509Credentials implements CredentialsSource {
       ...(rootCaPath && { ca: await readIdentityFile(rootCaPath, 'device.rootCaPath') }),
       ...(proxyEnv && { proxyEnv }),
     });
-    const url = new URL(`https://${endpoint}/role-aliases/${encodeURIComponent(roleAlias)}/credentials`);
+    const url = new URL(`https://${endpoint}/role-aliases/${roleAlias}/credentials`);
     const headers = thingName === '' ? {} : { 'x-amzn-iot-thingname': thingName };
     try {
       return await httpGet(url, { clock, timeoutMs, agent, headers });

@@ -133,7 +133,8 @@ class DirectSession implements MqttSession {
     if (this.#online) {
       await within(this.#clock, GOODBYE_TIMEOUT_MS, 'no goodbye', this.announce('offline', 'stopped')).catch(() => {});
     }
-    this.#client.stop();
+    // Without a packet it would only hang up.
+    this.#client.stop({ reasonCode: this.#crt.DisconnectReasonCode.NormalDisconnection });
     await within(this.#clock, STOP_TIMEOUT_MS, 'not stopped', stopped).catch(() => {});
     this.#client.close();
   }

@@ -53,12 +53,11 @@ export class Inbox {
   }
 
   #onStatusResponse({ correlationId, success, statusCode, errorType, description }: StatusResponse): void {
-    const { handler, outbox, counters, channel, log } = this.#options;
+    const { handler, outbox, counters } = this.#options;
     const clientId = outbox.takeRecipient(correlationId);
-    if (success) return;
+    if (success || clientId === undefined) return;
     counters.sendFailures += 1;
     const reason = `${statusCode} ${errorType} ${description}`.trim();
-    log.debug({ channelName: channel.channelName, clientId, reason }, 'an answer was not delivered');
     this.#tell(() => handler.onSendFailed?.(clientId, reason));
   }
 

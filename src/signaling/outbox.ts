@@ -53,9 +53,9 @@ export class Outbox {
     return this.#candidates.push({ clientId, frame: encodeCandidate(clientId, candidate) });
   }
 
-  /** The client whose answer a STATUS_RESPONSE is about; empty when it is not known any more. */
-  takeRecipient(correlationId: string): string {
-    const clientId = this.#awaited.get(correlationId) ?? '';
+  /** The client whose answer a STATUS_RESPONSE is about; undefined when it is of none, or of none any more. */
+  takeRecipient(correlationId: string): string | undefined {
+    const clientId = this.#awaited.get(correlationId);
     this.#awaited.delete(correlationId);
     return clientId;
   }

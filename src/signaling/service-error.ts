@@ -68,7 +68,7 @@ export function safeText(message: string): string {
   return message
     .split(/[\r\n]|canonical string|string-to-sign/i, 1)
     .join('')
-    .replace(/\b(X-Amz-[\w-]+|Signature|Credential)=[^&\s,]+/gi, '$1=…')
+    .replace(/\b(X-Amz-[\w-]+|Signature|Credential)[=:][^&\s,]+/gi, '$1=…')
     .trim()
     .slice(0, 200);
 }

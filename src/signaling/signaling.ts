@@ -213,14 +213,14 @@ export class Signaling {
   }
 
   #learnFrom(error: unknown): void {
+    if (!(error instanceof ServiceError)) return;
     const { channel, credentials, clock, random } = this.#options;
+    const { fault, retryAfterMs } = error;
     this.#failures += 1;
-    const fault = error instanceof ServiceError ? error.fault : 'unavailable';
     if (fault === 'denied') credentials.invalidate?.();
     // The service, or several failures, put what was cached in doubt.
     const doubted = fault === 'not-found' || fault === 'invalid' || this.#failures % DOUBT_AFTER === 0;
     if (doubted) channel.expire();
-    const retryAfterMs = error instanceof ServiceError ? error.retryAfterMs : 0;
     this.#stayAwayUntilMs = clock.monotonic() + retryAfterMs * (1 + random.float() / 4);
   }
 

@@ -84,9 +84,11 @@ export class RtpSession {
     const { senders } = this;
     return {
       onReportBlock: (ssrc, block) => senders.forEach((sender) => sender.onReportBlock(ssrc, block)),
-      onNack: (ssrc, packetId, lostAfter) => senders.forEach((sender) => sender.onNack(ssrc, packetId, lostAfter)),
+      onNack: (ssrc, packetId, lostAfter) =>
+        senders.forEach((sender) => sender.onNack(ssrc, packetId, lostAfter)),
       onPictureLoss: (ssrc) => senders.forEach((sender) => sender.onPictureLoss(ssrc)),
-      onFullIntraRequest: (ssrc, sequence) => senders.forEach((sender) => sender.onFullIntraRequest(ssrc, sequence)),
+      onFullIntraRequest: (ssrc, sequence) =>
+        senders.forEach((sender) => sender.onFullIntraRequest(ssrc, sequence)),
     };
   }
 }

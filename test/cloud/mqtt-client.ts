@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { iot, mqtt5 } from 'aws-iot-device-sdk-v2';
 import type { CertificateFiles } from './pki.ts';
 
@@ -12,7 +14,7 @@ type Handler = (topic: string, payload: Buffer) => void;
 
 /** The cloud's own MQTT 5 client: reconnects by itself and restores its subscriptions. */
 export class MqttClient {
-  readonly #client: mqtt5.Mqtt5Client;
+  #client: mqtt5.Mqtt5Client | undefined;
   readonly #handlers = new Map<string, Handler>();
   #connected = Promise.withResolvers<void>();
   #disconnected = Promise.withResolvers<void>();
@@ -29,17 +31,18 @@ export class MqttClient {
       .withMinReconnectDelayMs(20)
       .withMaxReconnectDelayMs(200)
       .build();
-    this.#client = new mqtt5.Mqtt5Client(configuration);
-    this.#client.on('connectionSuccess', () => void this.#restore());
-    this.#client.on('disconnection', () => {
+    const client = new mqtt5.Mqtt5Client(configuration);
+    this.#client = client;
+    client.on('connectionSuccess', () => void this.#restore());
+    client.on('disconnection', () => {
       this.#connected = Promise.withResolvers<void>();
       this.#disconnected.resolve();
     });
-    this.#client.on('messageReceived', ({ message }) => this.#received(message));
+    client.on('messageReceived', ({ message }) => this.#received(message));
   }
 
   start(): void {
-    this.#client.start();
+    this.#client?.start();
   }
 
   /** Resolves while connected, with every subscription in place. */
@@ -56,19 +59,23 @@ export class MqttClient {
   async subscribe(topicFilter: string, handler: Handler): Promise<void> {
     await this.connected;
     this.#handlers.set(topicFilter, handler);
-    await this.#client.subscribe({ subscriptions: [{ topicFilter, qos: mqtt5.QoS.AtLeastOnce }] });
+    await this.#client?.subscribe({ subscriptions: [{ topicFilter, qos: mqtt5.QoS.AtLeastOnce }] });
   }
 
   async publish(topicName: string, payload: string | object): Promise<void> {
     const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
-    await this.#client.publish({ topicName, payload: text, qos: mqtt5.QoS.AtLeastOnce });
+    await this.#client?.publish({ topicName, payload: text, qos: mqtt5.QoS.AtLeastOnce });
   }
 
   async close(): Promise<void> {
-    const stopped = new Promise<void>((resolve) => this.#client.once('stopped', () => resolve()));
-    this.#client.stop();
+    const client = this.#client;
+    if (!client) return;
+    this.#client = undefined;
+    const stopped = new Promise<void>((resolve) => client.once('stopped', () => resolve()));
+    client.stop();
     await stopped;
-    this.#client.close();
+    client.close();
+    setImmediate(collectGarbage);
   }
 
   async #restore(): Promise<void> {
@@ -79,7 +86,7 @@ export class MqttClient {
       qos: mqtt5.QoS.AtLeastOnce,
     }));
     // Lost again meanwhile: the next connection restores.
-    if (subscriptions.length > 0) await this.#client.subscribe({ subscriptions }).catch(() => undefined);
+    if (subscriptions.length > 0) await this.#client?.subscribe({ subscriptions }).catch(() => undefined);
     connected.resolve();
   }
 
@@ -104,4 +111,13 @@ function topicMatches(filter: string, topic: string): boolean {
     if (levels[index] === undefined || (level !== '+' && level !== levels[index])) return false;
   }
   return levels.length === wanted.length;
+}
+
+/**
+ * The native client keeps the process alive until its JavaScript object is collected
+ * (https://github.com/awslabs/aws-crt-nodejs/issues/600), which in an idle process never happens by itself.
+ */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }

@@ -118,8 +118,8 @@ async function issue(
   });
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = forge.pki.publicKeyFromPem(pair.publicKey);
-  // A leading 00 keeps the number positive (RFC 5280 §4.1.2.2).
-  certificate.serialNumber = `00${randomBytes(16).toString('hex')}`;
+  // A first byte of 01 keeps the number positive (RFC 5280 §4.1.2.2) and without leading zeros (DER forbids them).
+  certificate.serialNumber = `01${randomBytes(16).toString('hex')}`;
   certificate.validity.notBefore = validity.notBefore;
   certificate.validity.notAfter = validity.notAfter;
   const subject = [{ name: 'commonName', value: commonName }];

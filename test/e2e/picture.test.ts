@@ -10,6 +10,7 @@ import {
   latenciesMs,
   median,
   percentile,
+  recordedRate,
   soundAfterFlashMs,
 } from './support/recording.ts';
 
@@ -50,17 +51,20 @@ for (const build of AGENT_BUILDS) {
 
       const start = await page.figures(id);
       const recording = await page.record(id, DURATION_MS);
+      const received = (await page.figures(id)).video.framesReceived - start.video.framesReceived;
+      // What is still on its way through the decoder counts.
+      const decodable = Math.ceil(received * 0.99);
+      await page.waitForFrames(id, decodable, start, 1000);
       const end = await page.figures(id);
 
       assert.equal(end.video.codec, 'H264');
       assert.deepEqual([end.video.width, end.video.height], [1280, 720]);
       assert.equal(end.audio.codec.toLowerCase(), 'opus');
-      const received = end.video.framesReceived - start.video.framesReceived;
-      const decoded = end.video.framesDecoded - start.video.framesDecoded;
-      const rate = (received * 1000) / (end.atMs - start.atMs);
-      t.diagnostic(`${received} frames received, ${decoded} decoded, ${rate.toFixed(2)} per second`);
-      assert.ok(Math.abs(rate - FRAMES_PER_SECOND) < 0.6, `${rate} frames per second`);
-      assert.ok(decoded >= received * 0.99, `${decoded} of ${received} frames decoded`);
+      const rate = recordedRate(recording);
+      t.diagnostic(
+        `${received} frames received, at least ${decodable} of them decoded, ${rate.toFixed(2)} per second`,
+      );
+      assert.ok(Math.abs(rate - FRAMES_PER_SECOND) < 0.5, `${rate} frames per second`);
       assert.equal(end.video.packetsLost, 0);
       assert.equal(end.audio.packetsLost, 0);
       assert.equal(end.video.freezeCount, 0);

@@ -33,7 +33,9 @@ export class RtpViewer implements PacketTransport {
   arrives: (datagram: Buffer) => boolean = () => true;
   readonly #options: ViewerOptions;
   readonly #receiver: SrtpReceiver;
-  #highest = -1;
+  /** Highest extended sequence number that came; -1 before the first. */
+  highest = -1;
+  #first = Infinity;
 
   constructor(options: ViewerOptions) {
     const profile = options.profile ?? 'AES_CM_128_HMAC_SHA1_80';
@@ -71,8 +73,9 @@ export class RtpViewer implements PacketTransport {
     const byTimestamp = new Map<number, RtpPacket[]>();
     for (const index of [...this.packets.keys()].sort((a, b) => a - b)) {
       const packet = this.packets.get(index)!;
-      const packets = byTimestamp.get(packet.timestamp) ?? [];
-      byTimestamp.set(packet.timestamp, [...packets, packet]);
+      const packets = byTimestamp.get(packet.timestamp);
+      if (packets) packets.push(packet);
+      else byTimestamp.set(packet.timestamp, [packet]);
     }
     const codec = this.#options.codec ?? 'h264';
     return [...byTimestamp]
@@ -111,8 +114,9 @@ export class RtpViewer implements PacketTransport {
 
   #store(packet: RtpPacket): number {
     const index =
-      this.#highest < 0 ? packet.sequence : this.#highest + (((packet.sequence - this.#highest) << 16) >> 16);
-    this.#highest = Math.max(this.#highest, index);
+      this.highest < 0 ? packet.sequence : this.highest + (((packet.sequence - this.highest) << 16) >> 16);
+    this.highest = Math.max(this.highest, index);
+    this.#first = Math.min(this.#first, index);
     this.packets.set(index, packet);
     return index;
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { within } from '../../runtime/clock.ts';
 import type { SrtpSessionKeys } from '../secure-transport.ts';
 import type { Fingerprint } from '../sdp.ts';
+import { HandshakeRecords } from './dtls-records.ts';
 
 /** RFC 5764 section 4.1.2 and RFC 7714 section 14.2; in our order of preference: AES-CM costs us a third of GCM. */
 const PROFILES: Array<{ id: 1 | 7; name: SrtpProfile; keyBytes: number; saltBytes: number }> = [
@@ -37,7 +38,8 @@ export class DtlsAssociation {
   readonly #onClosed: () => void;
   readonly #early: Buffer[] = [];
   #socket: DtlsSocket | undefined;
-  #receive: ((datagram: Buffer) => void) | undefined;
+  #records: HandshakeRecords | undefined;
+  #closed = false;
   #fail: (error: Error) => void = () => {};
 
   constructor(certificate: RTCCertificate, send: (datagram: Buffer) => void, onClosed: () => void) {
@@ -47,7 +49,8 @@ export class DtlsAssociation {
   }
 
   receive(datagram: Buffer): void {
-    if (this.#receive) this.#receive(datagram);
+    if (this.#closed) return;
+    if (this.#records) this.#records.receive(datagram);
     else if (this.#early.length < MAX_EARLY_DATAGRAMS) this.#early.push(datagram);
   }
 
@@ -70,13 +73,14 @@ export class DtlsAssociation {
         this.#onClosed();
       });
     });
-    for (const datagram of this.#early.splice(0)) this.#receive?.(datagram);
+    for (const datagram of this.#early.splice(0)) this.#records?.receive(datagram);
     if (socket instanceof DtlsClient)
       socket
         .connect()
         .catch((error: unknown) => this.#fail(new Error('DTLS client failed', { cause: error })));
     await within(clock, HANDSHAKE_TIMEOUT_MS, 'no DTLS handshake', connected);
     verifyPeer(socket, expected, role);
+    if (this.#records) this.#records.connected = true;
     return extractKeys(socket);
   }
 
@@ -103,13 +107,16 @@ export class DtlsAssociation {
     };
     const socket = role === 'server' ? new DtlsServer(options) : new DtlsClient(options);
     this.#socket = socket;
-    this.#receive = (datagram) => transport.onData(datagram, ['', 0]);
+    this.#records = new HandshakeRecords(
+      (record) => transport.onData(record, ['', 0]),
+      () => socket.cipher.cipher !== undefined,
+    );
     return socket;
   }
 
   /** Ends a handshake that is still under way. */
   close(): void {
-    this.#receive = () => {};
+    this.#closed = true;
     this.#fail(new Error('closed'));
     this.#socket?.onClose.allUnsubscribe();
   }

@@ -7,16 +7,26 @@ export class IpcServer {
   readonly path: string;
   readonly #host: IpcHost;
   readonly #sessions = new Set<IpcSession>();
+  readonly #waiting: (() => void)[] = [];
   #server: Server | undefined;
 
   constructor(path: string, host: IpcHost) {
     this.path = path;
-    this.#host = host;
+    this.#host = { ...host, onAnswered: () => this.#happened() };
   }
 
   /** Names of the components that are connected now. */
   get components(): string[] {
     return [...this.#sessions].flatMap(({ component }) => component ?? []);
+  }
+
+  /** Resolves when `holds`, asked now and after whatever happens here. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #happened(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   start(): Promise<void> {
@@ -25,7 +35,10 @@ export class IpcServer {
     const server = createServer((socket) => {
       const session = new IpcSession(socket, this.#host);
       this.#sessions.add(session);
-      socket.once('close', () => this.#sessions.delete(session));
+      socket.once('close', () => {
+        this.#sessions.delete(session);
+        this.#happened();
+      });
     });
     this.#server = server;
     return new Promise((resolve, reject) => {

@@ -37,6 +37,8 @@ export interface IpcHost {
   operation(name: string): Operation | undefined;
   /** Larger frames end the connection (lite: 10,000). */
   readonly maxFrameBytes: number | undefined;
+  /** Told after each operation that was answered. */
+  onAnswered?(): void;
   /** Lite: a bad token is answered by closing, and errors have fewer members. */
   readonly isLite: boolean;
 }
@@ -111,6 +113,7 @@ export class IpcSession {
       if (!operate) throw new IpcError('ServiceError', '');
       const answer = await operate(parse(payload), stream);
       stream.answer(`${name}Response`, answer);
+      this.#host.onAnswered?.();
     } catch (error) {
       this.#refuse(streamId, error);
       stream.end();

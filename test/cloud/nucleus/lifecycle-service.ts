@@ -31,6 +31,10 @@ export class LifecycleService {
     this.operations.DeferComponentUpdate = (request, { component }) => this.#defer(request, component);
   }
 
+  hasSubscriber(component: string): boolean {
+    return [...this.#subscribers].some((stream) => stream.component === component);
+  }
+
   /** Asks every subscriber until none defers. Resolves when the update may begin. */
   async untilUpdateAllowed(deploymentId: string, isGgcRestarting: boolean): Promise<void> {
     for (;;) {
@@ -68,7 +72,7 @@ export class LifecycleService {
   }
 
   #defer(request: Record<string, unknown>, component: string): object {
-    if (![...this.#subscribers].some((stream) => stream.component === component)) {
+    if (!this.hasSubscriber(component)) {
       throw new IpcError('InvalidArgumentsError', 'Component is not subscribed to component update events');
     }
     const answer = this.#awaited.get(component);

@@ -73,8 +73,8 @@ export interface Strip {
 
 /** What `recorder.js` returns; times are epoch milliseconds. */
 export interface Recording {
-  decoded: { strip: Strip | null; flash: boolean }[];
-  shown: { strip: Strip | null; displayedAt: number }[];
+  pictures: { strip: Strip | null; flash: boolean; at: number }[];
+  shown: { strip: Strip | null; at: number }[];
   beeps: number[];
 }
 
@@ -152,14 +152,21 @@ export class ViewerPage {
     return { id, status: await this.waitFor(id, ['playing']) };
   }
 
-  /** Waits until `count` more pictures were decoded. */
-  async waitForFrames(id: string, count: number, timeoutMs = 15_000): Promise<void> {
-    const { video } = await this.figures(id);
-    await this.page.waitForFunction(
-      ([viewer, target]) => kvs.figures(viewer).then((now) => now.video.framesDecoded >= target),
-      [id, video.framesDecoded + count] as const,
-      { timeout: timeoutMs, polling: 100 },
-    );
+  /** Waits until `count` pictures were decoded, counted from now or from earlier figures. */
+  async waitForFrames(id: string, count: number, since?: Figures, timeoutMs = 15_000): Promise<void> {
+    const { video } = since ?? (await this.figures(id));
+    const target = video.framesDecoded + count;
+    try {
+      await this.page.waitForFunction(
+        ([viewer, wanted]) => kvs.figures(viewer).then((now) => now.video.framesDecoded >= wanted),
+        [id, target] as const,
+        { timeout: timeoutMs, polling: 100 },
+      );
+    } catch (error) {
+      const { framesDecoded } = (await this.figures(id)).video;
+      const text = `viewer ${id} has decoded ${framesDecoded} of ${target} frames after ${timeoutMs} ms`;
+      throw new Error(text, { cause: error });
+    }
   }
 
   /** Watches and listens to a playing viewer. */
@@ -177,8 +184,7 @@ export class ViewerPage {
 
 /** Opens the viewer page; nothing plays until asked to, unless `query` says so. */
 export async function openViewerPage(browser: Browser, url: string, query = '?play=0'): Promise<ViewerPage> {
-  // The recorder's audio worklet comes from a blob: URL, which the page's own policy forbids.
-  const context = await browser.newContext({ bypassCSP: true, viewport: { width: 1280, height: 900 } });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const viewerPage = new ViewerPage(await context.newPage());
   await viewerPage.page.goto(url + query);
   await viewerPage.page.waitForFunction(() => 'kvs' in globalThis);

@@ -1,51 +1,20 @@
 /**
- * Runs in the page: watches a playing video for some seconds and returns what was seen and heard.
+ * Runs in the page: watches and listens to a playing video for some seconds and returns what came.
  *
- * - `decoded`: strip and flash of every picture that the track delivered, none skipped (MediaStreamTrackProcessor);
- * - `shown`: pictures as they were displayed, with the time of display (requestVideoFrameCallback may skip some);
- * - `beeps`: when the 1 kHz beep began to sound (AudioWorklet, mapped to the page's clock by the output timestamp).
+ * - `pictures`: strip and flash of every picture that the track delivered, none skipped, with the time of delivery;
+ * - `beeps`: when the 1 kHz beep began to be delivered;
+ * - `shown`: pictures as they were displayed, with the time of display (some may be skipped).
  *
- * All times are epoch milliseconds.
+ * Pictures and sound are both timed where the browser hands them to screen and speaker (MediaStreamTrackProcessor):
+ * what lies behind is the machine's. All times are epoch milliseconds.
  */
 
 const BEEP_HZ = 1000;
-/** Mean power of the beep over that of everything else in a quantum. */
-const BEEP_SHARE = 0.6;
+/** Least mean power of a sound, and the beep's least share of it. */
 const BEEP_MIN_POWER = 1e-4;
+const BEEP_SHARE = 0.6;
 
-/** Goertzel over each render quantum's sliding window (the textbook filter); posts each rising edge. */
-const WORKLET = `
-class BeepDetector extends AudioWorkletProcessor {
-  constructor() {
-    super();
-    this.window = new Float32Array(480);
-    this.silentFor = 1;
-  }
-  process([[samples]]) {
-    if (!samples) return true;
-    this.window.copyWithin(0, samples.length);
-    this.window.set(samples, this.window.length - samples.length);
-    const coefficient = 2 * Math.cos((2 * Math.PI * ${BEEP_HZ}) / sampleRate);
-    let a = 0, b = 0, power = 0;
-    for (const sample of this.window) {
-      const next = sample + coefficient * a - b;
-      b = a;
-      a = next;
-      power += sample * sample;
-    }
-    const count = this.window.length;
-    const tone = (2 * (a * a + b * b - coefficient * a * b)) / count;
-    const beeping = power / count > ${BEEP_MIN_POWER} && tone > ${BEEP_SHARE} * power;
-    // The window is seen as a beep once most of it is: half a window late.
-    if (beeping && this.silentFor > 0.3) this.port.postMessage(currentTime - count / 2 / sampleRate);
-    this.silentFor = beeping ? 0 : this.silentFor + samples.length / sampleRate;
-    return true;
-  }
-}
-registerProcessor('beep-detector', BeepDetector);
-`;
-
-const epoch = (performanceMs) => performance.timeOrigin + performanceMs;
+const epochNow = () => performance.timeOrigin + performance.now();
 
 const flashCanvas = new OffscreenCanvas(1, 1);
 const flashContext = flashCanvas.getContext('2d', { willReadFrequently: true });
@@ -58,54 +27,65 @@ function isFlash(picture, width, height) {
   return Math.min(red, green, blue) > 200;
 }
 
-async function recordDecoded(track, readFrameStrip, until) {
-  const processor = new MediaStreamTrackProcessor({ track, maxBufferSize: 60 });
-  const reader = processor.readable.getReader();
-  const decoded = [];
-  while (performance.now() < until) {
-    const { done, value: frame } = await reader.read();
-    if (done) break;
-    const { displayWidth: width, displayHeight: height } = frame;
-    decoded.push({ strip: readFrameStrip(frame, width), flash: isFlash(frame, width, height) });
-    frame.close();
+/** The Goertzel filter: whether most of the sound's power lies at the beep's frequency. */
+function isBeep(samples, sampleRate) {
+  const coefficient = 2 * Math.cos((2 * Math.PI * BEEP_HZ) / sampleRate);
+  let [last, before, power] = [0, 0, 0];
+  for (const sample of samples) {
+    [last, before] = [sample + coefficient * last - before, last];
+    power += sample * sample;
   }
-  await reader.cancel();
-  return decoded;
+  const tone = (2 * (last * last + before * before - coefficient * last * before)) / samples.length;
+  return power / samples.length > BEEP_MIN_POWER && tone > BEEP_SHARE * power;
 }
 
-async function recordShown(video, readFrameStrip, until) {
+/** Calls `use(data, at)` with everything that a track delivers until `until`. */
+async function readTrack(track, until, use) {
+  const own = track.clone();
+  const processor = new MediaStreamTrackProcessor({ track: own, maxBufferSize: 100 });
+  const reader = processor.readable.getReader();
+  while (performance.now() < until) {
+    const { done, value: data } = await reader.read();
+    if (done) break;
+    use(data, epochNow());
+    data.close();
+  }
+  await reader.cancel();
+  own.stop();
+}
+
+async function recordPictures(track, until, readFrameStrip) {
+  const pictures = [];
+  await readTrack(track, until, (frame, at) => {
+    const { displayWidth: width, displayHeight: height } = frame;
+    pictures.push({ strip: readFrameStrip(frame, width), flash: isFlash(frame, width, height), at });
+  });
+  return pictures;
+}
+
+async function recordBeeps(track, until) {
+  const beeps = [];
+  let beeping = true;
+  await readTrack(track, until, (sound, at) => {
+    const samples = new Float32Array(sound.numberOfFrames);
+    sound.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
+    const before = beeping;
+    beeping = isBeep(samples, sound.sampleRate);
+    if (beeping && !before) beeps.push(at);
+  });
+  return beeps;
+}
+
+async function recordShown(video, until, readFrameStrip) {
   const shown = [];
   while (performance.now() < until) {
     const { promise, resolve } = Promise.withResolvers();
     video.requestVideoFrameCallback((_now, metadata) => resolve(metadata));
     const { expectedDisplayTime } = await promise;
-    shown.push({ strip: readFrameStrip(video, video.videoWidth), displayedAt: epoch(expectedDisplayTime) });
+    const strip = readFrameStrip(video, video.videoWidth);
+    shown.push({ strip, at: performance.timeOrigin + expectedDisplayTime });
   }
   return shown;
-}
-
-async function recordBeeps(track, until) {
-  const context = new AudioContext({ sampleRate: 48_000, latencyHint: 'interactive' });
-  const module = URL.createObjectURL(new Blob([WORKLET], { type: 'text/javascript' }));
-  await context.audioWorklet.addModule(module);
-  await context.resume();
-  const detector = new AudioWorkletNode(context, 'beep-detector', { numberOfOutputs: 0, channelCount: 1 });
-  const beeps = [];
-  detector.port.addEventListener('message', ({ data: contextTime }) => {
-    const output = context.getOutputTimestamp();
-    const mapped = output.performanceTime > 0;
-    const performanceMs = mapped
-      ? output.performanceTime + (contextTime - output.contextTime) * 1000
-      : performance.now() - (context.currentTime - contextTime - context.outputLatency) * 1000;
-    beeps.push(epoch(performanceMs));
-  });
-  detector.port.start();
-  const source = context.createMediaStreamSource(new MediaStream([track]));
-  source.connect(detector);
-  await new Promise((resolve) => setTimeout(resolve, until - performance.now()));
-  source.disconnect();
-  await context.close();
-  return beeps;
 }
 
 /**
@@ -118,10 +98,10 @@ export async function record(id, durationMs) {
   const [picture] = video.srcObject.getVideoTracks();
   const [sound] = video.srcObject.getAudioTracks();
   const until = performance.now() + durationMs;
-  const [decoded, shown, beeps] = await Promise.all([
-    recordDecoded(picture, readFrameStrip, until),
-    recordShown(video, readFrameStrip, until),
+  const [pictures, beeps, shown] = await Promise.all([
+    recordPictures(picture, until, readFrameStrip),
     sound ? recordBeeps(sound, until) : [],
+    recordShown(video, until, readFrameStrip),
   ]);
-  return { decoded, shown, beeps };
+  return { pictures, beeps, shown };
 }

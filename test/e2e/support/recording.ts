@@ -14,11 +14,20 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /** Frame numbers of all delivered pictures; throws where one cannot be read. */
-export function frameNumbers({ decoded }: Recording): number[] {
-  return decoded.map(({ strip }, index) => {
-    if (!strip) throw new Error(`picture ${index} of ${decoded.length} has no readable strip`);
+export function frameNumbers({ pictures }: Recording): number[] {
+  return pictures.map(({ strip }, index) => {
+    if (!strip) throw new Error(`picture ${index} of ${pictures.length} has no readable strip`);
     return strip.frameNumber;
   });
+}
+
+/** Pictures per second by the capture clock in them. */
+export function recordedRate(recording: Recording): number {
+  const strips = recording.pictures.flatMap(({ strip }) => (strip ? [strip] : []));
+  const first = strips[0];
+  const last = strips.at(-1);
+  if (!first || !last) return 0;
+  return ((strips.length - 1) * 1000) / ((last.captureMs - first.captureMs) >>> 0);
 }
 
 /** Where a number does not follow its predecessor, e.g. `101 → 103`. */
@@ -31,26 +40,14 @@ export function gaps(numbers: readonly number[]): string[] {
 
 /** Milliseconds from the capture clock in each picture to its display. */
 export function latenciesMs({ shown }: Recording): number[] {
-  return shown.flatMap(({ strip, displayedAt }) =>
-    strip ? [sinceCapture(strip.captureMs, displayedAt)] : [],
-  );
+  return shown.flatMap(({ strip, at }) => (strip ? [sinceCapture(strip.captureMs, at)] : []));
 }
 
-/**
- * For each beep the milliseconds by which it comes after the display of the first picture with the flash nearest to
- * it; negative: before. A picture whose display was not seen is taken to have had the usual latency.
- */
-export function soundAfterFlashMs(recording: Recording): number[] {
-  const { decoded, shown, beeps } = recording;
-  const usualLatencyMs = median(latenciesMs(recording));
-  const displayedAt = new Map(shown.map((picture) => [picture.strip?.frameNumber, picture.displayedAt]));
-  const onsets = decoded.filter(({ flash }, index) => flash && decoded[index - 1]?.flash === false);
+/** For each beep the milliseconds by which it comes after the flash nearest to it; negative: before. */
+export function soundAfterFlashMs({ pictures, beeps }: Recording): number[] {
+  const flashes = pictures.filter(({ flash }, index) => flash && pictures[index - 1]?.flash === false);
   return beeps.flatMap((beep) => {
-    const offsets = onsets.flatMap(({ strip }) => {
-      if (!strip) return [];
-      const seen = displayedAt.get(strip.frameNumber);
-      return [seen === undefined ? sinceCapture(strip.captureMs, beep) - usualLatencyMs : beep - seen];
-    });
+    const offsets = flashes.map(({ at }) => beep - at);
     const nearest = offsets.toSorted((a, b) => Math.abs(a) - Math.abs(b))[0];
     // A beep at the edge of the recording has its flash outside.
     return nearest !== undefined && Math.abs(nearest) < FLASH_PERIOD_MS / 2 ? [nearest] : [];

@@ -44,10 +44,19 @@ test("the device's certificate is exchanged for credentials that the cloud accep
   assert.ok(lifetimeMs > 3_590_000 && lifetimeMs <= 3_600_000);
 });
 
-test('the provider is what an AWS SDK client takes as its credentials', async () => {
-  const provider = new CachedCredentials({ source: source(), clock: systemClock, random: systemRandom, log });
-  const client = new KinesisVideoClient({ region: 'us-west-2', credentials: () => provider.get() });
-  assert.equal((await client.config.credentials()).accessKeyId, (await provider.get()).accessKeyId);
+test('an AWS SDK client takes the provider, and its new credentials after a refusal', async () => {
+  let aheadMs = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + aheadMs };
+  const provider = new CachedCredentials({ source: source(), clock, random: systemRandom, log });
+  const client = new KinesisVideoClient({
+    region: 'us-west-2',
+    credentials: async () => ({ ...(await provider.get()), expiration: new Date(0) }),
+  });
+  const { accessKeyId } = await provider.get();
+  assert.equal((await client.config.credentials()).accessKeyId, accessKeyId);
+  aheadMs = 10_000;
+  provider.invalidate();
+  assert.notEqual((await client.config.credentials()).accessKeyId, accessKeyId);
   client.destroy();
 });
 

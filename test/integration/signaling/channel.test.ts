@@ -110,6 +110,20 @@ test('credentials that the service refuses are renewed, and their token is in no
   assert.equal(master.credentials.renewals, 2);
 });
 
+test('a refusal that quotes the signed request, token and all, is told without it', async () => {
+  cloud.createChannel('quoted');
+  const master = new Master(cloud, { channelName: 'quoted' });
+  const { sessionToken = '' } = await master.credentials.get();
+  assert.ok(sessionToken);
+  const message = `The signature does not match. The Canonical String should have been 'POST\n/\nx-amz-security-token:${sessionToken}'`;
+  const refusal = { kind: 'error', status: 403, errorType: 'InvalidSignatureException', message } as const;
+  cloud.faults.add('DescribeSignalingChannel', refusal);
+  const text = errorText(await rejection(master.channel.resolve()));
+  cloud.faults.clear();
+  assert.match(text, /403 InvalidSignatureException The signature does not match/);
+  assert.ok(!text.includes(sessionToken));
+});
+
 test('a device clock ten minutes wrong, either way, is corrected within the call', async () => {
   for (const clockOffsetMs of [600_000, -600_000]) {
     cloud.limits.clockOffsetMs = clockOffsetMs;

@@ -204,6 +204,18 @@ test('what cannot be sent while disconnected is counted, not kept', async () => 
   assert.equal(agent.signaling.counters.undeliverable, 2);
 });
 
+test('a refused handshake that quotes the presigned URL is told without it', async () => {
+  const agent = master();
+  const { sessionToken = '' } = await agent.credentials.get();
+  const message = `Wrong signature: GET /?X-Amz-Security-Token=${encodeURIComponent(sessionToken)}&X-Amz-Date=1`;
+  const refusal = { kind: 'error', status: 403, errorType: 'InvalidSignatureException', message } as const;
+  cloud.faults.add('ConnectAsMaster', { ...refusal, times: 1 });
+  agent.start();
+  await agent.connected();
+  assert.match(errorText(agent.failures[0]), /403 InvalidSignatureException Wrong signature/);
+  assert.ok(!errorText(agent.failures[0]).includes(encodeURIComponent(sessionToken)));
+});
+
 test('expired credentials: refused once, renewed, connected', async () => {
   const agent = master();
   await agent.channel.resolve();

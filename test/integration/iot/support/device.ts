@@ -1,6 +1,10 @@
 import { createLog, type Log } from '../../../../src/log.ts';
 import { directMqtt } from '../../../../src/iot/direct-mqtt.ts';
-import { MqttConnection, type MessageBus, type MqttConnectionOptions } from '../../../../src/iot/mqtt-connection.ts';
+import {
+  MqttConnection,
+  type MessageBus,
+  type MqttConnectionOptions,
+} from '../../../../src/iot/mqtt-connection.ts';
 import { systemClock, type Clock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import { supervise, type Run } from '../../../../src/runtime/supervise.ts';

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { IpcClient, ipcAddress, TokenRefusedError } from '../../../src/greengrass/ipc-client.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { COMPONENT, Heard, KeptLog, PERSONALITIES, startIpc, startNucleus } from './support/bench.ts';
+
+const forever = new AbortController().signal;
+
+for (const personality of PERSONALITIES) {
+  test(`${personality}: connects with the token of its environment and knows the nucleus`, async (context) => {
+    const { nucleus, env } = await startNucleus(context, personality);
+    const { ipc } = startIpc(context, env);
+    const connection = await ipc.connected(forever);
+    assert.equal(connection.nucleus, personality);
+    assert.deepEqual(nucleus.ipc.components, [COMPONENT]);
+  });
+
+  test(`${personality}: a connection that is cut comes back, with every part started again`, async (context) => {
+    const { nucleus, env } = await startNucleus(context, personality);
+    const { ipc, nextFailure } = startIpc(context, env);
+    const starts = new Heard<number>();
+    ipc.attach(async () => starts.hear(starts.all.length + 1));
+    const first = await ipc.connected(forever);
+    await starts.until((count) => count === 1);
+    const failed = nextFailure();
+    nucleus.ipc.disconnect();
+    await Promise.all([first.lost, failed]);
+    assert.notEqual(await ipc.connected(forever), first);
+    await starts.until((count) => count === 2);
+  });
+
+  test(`${personality}: a token that a restarted nucleus does not know is told apart from an outage`, async (context) => {
+    const { nucleus, env } = await startNucleus(context, personality);
+    const { ipc, nextFailure } = startIpc(context, env);
+    await ipc.connected(forever);
+    const lost = nextFailure();
+    await nucleus.restart();
+    assert.ok(!((await lost) instanceof TokenRefusedError));
+    let failure: unknown;
+    let refusals = 0;
+    do {
+      failure = await nextFailure();
+      refusals += 1;
+    } while (!(failure instanceof TokenRefusedError) && refusals < 5);
+    assert.ok(failure instanceof TokenRefusedError, String(failure));
+    // A nucleus that is just ending closes connections too: once is not enough.
+    assert.ok(refusals <= 3, `refused ${refusals} times`);
+    assert.doesNotMatch(failure.message, new RegExp(env.SVCUID?.replace(/\W/g, '.') ?? ''));
+  });
+
+  test(`${personality}: no socket is an outage, however often it is tried`, async (context) => {
+    const { nucleus, env } = await startNucleus(context, personality);
+    await nucleus.ipc.stop();
+    const { ipc, nextFailure } = startIpc(context, env);
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const failure = await nextFailure();
+      assert.ok(failure instanceof Error && !(failure instanceof TokenRefusedError));
+      assert.match(failure.message, /connecting to the nucleus at .*socket/);
+    }
+    await nucleus.ipc.start();
+    await ipc.connected(forever);
+  });
+
+  test(`${personality}: stopping ends the connection within a second`, async (context) => {
+    const { nucleus, env } = await startNucleus(context, personality);
+    const { ipc, stop } = startIpc(context, env);
+    await ipc.connected(forever);
+    const startedAt = performance.now();
+    await stop();
+    assert.ok(performance.now() - startedAt < 1000);
+    assert.equal(ipc.connection, undefined);
+    await nucleus.ipc.until(() => nucleus.ipc.components.length === 0);
+    await assert.rejects(ipc.connected(AbortSignal.abort()), /stopped while waiting/);
+  });
+}
+
+test('stopping at any moment while connecting harms nobody', async (context) => {
+  const { env } = await startNucleus(context, 'lite');
+  const address = ipcAddress(env);
+  assert.ok(address);
+  for (let turns = 0; turns < 40; turns += 1) {
+    const ipc = new IpcClient({ address, clock: systemClock, log: new KeptLog() });
+    const controller = new AbortController();
+    const ran = ipc.run(controller.signal);
+    for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
+    controller.abort();
+    await ran;
+    assert.equal(ipc.connection, undefined);
+  }
+});
+
+test('a signal that is aborted already ends the run at once', async (context) => {
+  const { env } = await startNucleus(context, 'classic');
+  const address = ipcAddress(env);
+  assert.ok(address);
+  const ipc = new IpcClient({ address, clock: systemClock, log: new KeptLog() });
+  await ipc.run(AbortSignal.abort());
+  assert.equal(ipc.connection, undefined);
+});
+
+test('a part that the nucleus refuses costs no other part', async (context) => {
+  const { env } = await startNucleus(context, 'lite');
+  const { ipc, log } = startIpc(context, env);
+  const worked = new Heard<boolean>();
+  ipc.attach(async (connection) => {
+    await connection.subscribe(
+      'SubscribeToComponentUpdates',
+      (client) => client.subscribeToComponentUpdates({}),
+      () => {},
+    );
+  });
+  ipc.attach(async () => worked.hear(true));
+  await worked.until();
+  const line = await log.until('this nucleus does not have it');
+  assert.match(JSON.stringify(line.details), /SubscribeToComponentUpdates/);
+  assert.ok(ipc.connection);
+});
+
+test('outside of Greengrass there is no nucleus to connect to', () => {
+  assert.equal(ipcAddress({}), undefined);
+  assert.equal(ipcAddress({ SVCUID: 'token' }), undefined);
+});
