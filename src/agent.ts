@@ -1,3 +1,4 @@
+import { Agent as HttpsAgent } from 'node:https';
 import { Camera } from './camera/camera.ts';
 import { CameraChannel, type CameraChannelStatus } from './camera-channel.ts';
 import type { AgentConfig, CameraConfig } from './config/config.ts';
@@ -10,7 +11,6 @@ import { supervise } from './runtime/supervise.ts';
 import { AwsControlPlane } from './signaling/aws-control-plane.ts';
 import { SignalingChannel } from './signaling/channel.ts';
 import { ClockSkew } from './signaling/clock-skew.ts';
-import type { ControlPlane } from './signaling/control-plane.ts';
 import { Signaling } from './signaling/signaling.ts';
 import { socketOpener } from './signaling/web-socket.ts';
 import { agentVersion } from './version.ts';
@@ -28,8 +28,10 @@ export interface AgentOptions {
 /** What all cameras share. */
 interface Shared {
   credentials: CachedCredentials;
-  controlPlane: ControlPlane;
+  controlPlane: AwsControlPlane;
   skew: ClockSkew;
+  /** Proxies of the environment (HTTPS_PROXY, NO_PROXY) for REST and WebSocket alike. */
+  httpsAgent: HttpsAgent;
   certificate: Awaited<ReturnType<typeof prepareCertificate>>;
 }
 
@@ -53,6 +55,7 @@ export class Agent {
   async run(signal: AbortSignal): Promise<void> {
     const { config, clock, random, log } = this.#options;
     const shared = await this.#prepare();
+    signal.addEventListener('abort', () => shared.controlPlane.close(), { once: true });
     this.#channels = Object.entries(config.cameras).map(([name, camera]) =>
       this.#createChannel(name, camera, shared),
     );
@@ -61,6 +64,7 @@ export class Agent {
       supervise((stop) => shared.credentials.run(stop), signal, { name: 'credentials', clock, random, log }),
       ...this.#channels.map((channel) => channel.run(signal)),
     ]);
+    shared.httpsAgent.destroy();
     log.info({}, 'agent stopped');
   }
 
@@ -72,7 +76,9 @@ export class Agent {
     const source = await chooseCredentials({ config, env, clock, log, onServerTime });
     const credentials = new CachedCredentials({ source, clock, random, log });
     const { region, endpoint, useFips, useDualStack } = config.aws;
+    const httpsAgent = new HttpsAgent({ keepAlive: true, proxyEnv: env });
     const controlPlane = new AwsControlPlane({
+      agent: httpsAgent,
       region,
       endpoint,
       useFips,
@@ -81,13 +87,13 @@ export class Agent {
       skew,
       clock,
     });
-    return { credentials, controlPlane, skew, certificate: await certificate };
+    return { credentials, controlPlane, skew, httpsAgent, certificate: await certificate };
   }
 
   #createChannel(
     name: string,
     camera: CameraConfig,
-    { credentials, controlPlane, skew, certificate }: Shared,
+    { credentials, controlPlane, skew, httpsAgent, certificate }: Shared,
   ): CameraChannel {
     const { config, clock, random } = this.#options;
     const log = this.#options.log.child({ camera: name });
@@ -117,7 +123,7 @@ export class Agent {
           credentials,
           handler,
           skew,
-          openSocket: socketOpener(),
+          openSocket: socketOpener(httpsAgent),
           clock,
           random,
           log,

@@ -18,10 +18,6 @@ export class Demand {
     return this.#wanted;
   }
 
-  get held(): boolean {
-    return this.#holders > 0;
-  }
-
   /** Told at once of every change; one listener. */
   onChange(listener: (wanted: boolean) => void): void {
     this.#listener = listener;

@@ -31,9 +31,8 @@ export async function readComponentConfiguration(connection: IpcConnection): Pro
   } catch (error) {
     // Everything of a component fits into one answer of 10,000 B, or there is none and no word why.
     if (connection.nucleus !== 'lite' || !(error instanceof IpcError) || !error.isUnsupported) throw error;
-    throw new Error('the component configuration is too large for the lite nucleus: keep it under 9,000 B', {
-      cause: error,
-    });
+    const why = 'the component configuration is too large for the lite nucleus, keep it under 9,000 B';
+    throw new IpcError('GetConfiguration', error.code, why, error);
   }
 }
 

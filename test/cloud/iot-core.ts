@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { CloudContext } from './context.ts';
+import type { Host } from './kvs-services.ts';
 import { Mosquitto } from './mosquitto.ts';
 import { MqttClient } from './mqtt-client.ts';
 import type { CertificateFiles, Pki } from './pki.ts';
@@ -27,7 +28,7 @@ export class IotCore {
     context: CloudContext,
     pki: Pki,
     server: CertificateFiles,
-    { directory, host }: { directory: string; host: { name: string; address: string } },
+    { directory, host }: { directory: string; host: Host },
   ): Promise<IotCore> {
     const { caPath } = pki;
     const [broker, service] = await Promise.all([

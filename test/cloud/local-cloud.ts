@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { Channels, type Channel, type SignalingRole } from './channels.ts';
+import { Channels, type Channel } from './channels.ts';
 import type { CloudContext } from './context.ts';
-import { credentialsProvider, ThingRegistry } from './credentials-provider.ts';
+import { ThingRegistry } from './credentials-provider.ts';
 import { CredentialsStore, type StoredCredentials } from './credentials-store.ts';
 import { EventLog } from './event-log.ts';
 import { awsLimits, Faults, type Limits } from './faults.ts';
-import { kvsControl } from './kvs-control.ts';
-import { kvsData, type IceServer, type StorageSessions } from './kvs-data.ts';
-import { KvsSignaling } from './kvs-signaling.ts';
-import { httpsServer, LoopbackServer } from './loopback-server.ts';
 import type { IotCore } from './iot-core.ts';
+import type { IceServer, StorageSessions } from './kvs-data.ts';
+import { KvsServices, type Host } from './kvs-services.ts';
+import { KvsSignaling } from './kvs-signaling.ts';
 import { fingerprint, Pki, type CertificateFiles, type Validity } from './pki.ts';
 import { Turn } from './turn.ts';
 
@@ -22,8 +20,8 @@ export interface LocalCloudOptions {
   region?: string;
   /** Kept, with its keys and certificates, for the next start; default: a temporary one that `close` removes. */
   directory?: string;
-  /** The name in every URL and certificate, and the address it stands for; default: localhost. */
-  host?: { name: string; address: string };
+  /** Default: localhost, 127.0.0.1. */
+  host?: Host;
   limits?: Partial<Limits>;
   /** MQTT and shadows (mosquitto). */
   iotCore?: boolean;
@@ -60,15 +58,12 @@ export class LocalCloud {
   /** A user's long-lived keys: what viewers sign with. */
   readonly viewerCredentials: StoredCredentials;
   /** Each can be stopped and started again on its port. */
-  readonly services: Record<
-    'credentialsProvider' | 'control' | 'data' | 'masterSignaling' | 'viewerSignaling',
-    LoopbackServer
-  >;
+  readonly services: KvsServices;
   /** The storage side of joinStorageSession; none: it is refused. */
   storageSessions: StorageSessions | undefined;
   #iotCore: IotCore | undefined;
   #turn: Turn | undefined;
-  readonly #host: { name: string; address: string };
+  readonly #host: Host;
   readonly #server: CertificateFiles;
   readonly #temporary: boolean;
   #certificates = 0;
@@ -91,7 +86,15 @@ export class LocalCloud {
     this.things.roleAliases.add(ROLE_ALIAS);
     this.viewerCredentials = this.context.credentials.addUser();
     this.signaling = new KvsSignaling(this.context);
-    this.services = this.#services({ ...server, caPath: pki.caPath });
+    this.services = new KvsServices({
+      context: this.context,
+      things: this.things,
+      signaling: this.signaling,
+      host: this.#host,
+      tls: { ...server, caPath: pki.caPath },
+      ice: { iceServers: () => this.#iceServers() },
+      storage: () => this.storageSessions,
+    });
   }
 
   get events(): EventLog {
@@ -111,12 +114,12 @@ export class LocalCloud {
   }
 
   get controlEndpoint(): string {
-    return this.#url('https', this.services.control);
+    return this.services.controlEndpoint;
   }
 
   /** `host:port`, as the agent's `credentials.endpoint`. */
   get credentialsEndpoint(): string {
-    return this.#authority(this.services.credentialsProvider);
+    return this.services.credentialsEndpoint;
   }
 
   /** Throws where the cloud was started without it. */
@@ -179,7 +182,7 @@ export class LocalCloud {
     const { accessKeyId, secretAccessKey } = this.viewerCredentials;
     return {
       channelARN: channel.arn,
-      endpoint: this.#wss('VIEWER'),
+      endpoint: this.services.signalingEndpoint('VIEWER'),
       region: this.context.region,
       clientId,
       credentials: { accessKeyId, secretAccessKey },
@@ -226,58 +229,11 @@ export class LocalCloud {
 
   #all(): { start(): Promise<void>; stop(): Promise<void> }[] {
     const programs = [this.#iotCore, this.#turn].filter((program) => program !== undefined);
-    return [...Object.values(this.services), ...programs];
-  }
-
-  #services(tls: CertificateFiles & { caPath: string }): LocalCloud['services'] {
-    const endpoints = {
-      https: () => this.#url('https', this.services.data),
-      webrtc: () => this.#url('https', this.services.data),
-      wss: (role: SignalingRole) => this.#wss(role),
-    };
-    const ice = { iceServers: () => this.#iceServers() };
-    return {
-      credentialsProvider: this.#https(credentialsProvider(this.context, this.things), {
-        ...tls,
-        requestCertificate: true,
-      }),
-      control: this.#https(kvsControl(this.context, endpoints, this.signaling), tls),
-      data: this.#https(
-        kvsData(this.context, ice, () => this.storageSessions),
-        tls,
-      ),
-      masterSignaling: this.#signalingServer('MASTER', tls),
-      viewerSignaling: this.#signalingServer('VIEWER', tls),
-    };
-  }
-
-  #https(listener: RequestListener, tls: Parameters<typeof httpsServer>[0]): LoopbackServer {
-    return new LoopbackServer(httpsServer(tls).on('request', listener), this.#host.address);
-  }
-
-  #signalingServer(role: SignalingRole, tls: Parameters<typeof httpsServer>[0]): LoopbackServer {
-    const server = httpsServer(tls).on('request', (_, response) => response.writeHead(426).end());
-    this.signaling.attach(server, role);
-    return new LoopbackServer(server, this.#host.address);
+    return [...this.services.all, ...programs];
   }
 
   #iceServers(): IceServer[] {
     return this.#turn?.iceServers(this.limits.iceTtlSeconds) ?? [];
-  }
-
-  #wss(role: SignalingRole): string {
-    return this.#url(
-      'wss',
-      role === 'MASTER' ? this.services.masterSignaling : this.services.viewerSignaling,
-    );
-  }
-
-  #url(scheme: string, service: LoopbackServer): string {
-    return `${scheme}://${this.#authority(service)}`;
-  }
-
-  #authority(service: LoopbackServer): string {
-    return `${this.#host.name}:${service.port}`;
   }
 }
 
@@ -286,7 +242,12 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const pki = await Pki.open(join(directory, 'pki'));
   const names = new Set(['localhost', '127.0.0.1', '::1', ...Object.values(options.host ?? {})]);
   const cloud = new LocalCloud(options, pki, directory, await pki.server([...names]));
-  await cloud.start();
-  await cloud.startPrograms(options);
-  return cloud;
+  try {
+    await cloud.start();
+    await cloud.startPrograms(options);
+    return cloud;
+  } catch (error) {
+    await cloud.close();
+    throw error;
+  }
 }

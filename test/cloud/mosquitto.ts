@@ -65,7 +65,7 @@ export class Mosquitto {
       '',
       // `#` does not match topics that begin with $ (MQTT 5, 4.7.2).
       'pattern readwrite #',
-      'pattern readwrite $aws/things/%u/#',
+      'pattern readwrite $aws/things/+/#',
       '',
     ].join('\n');
   }

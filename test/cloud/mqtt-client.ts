@@ -97,9 +97,9 @@ export class MqttClient {
   }
 }
 
-/** The native client gives every payload as an ArrayBuffer. */
+/** The native client gives every payload as an ArrayBuffer: an empty one detached, which Buffer.from refuses. */
 function toBuffer(payload: mqtt5.PublishPacket['payload']): Buffer {
-  return payload instanceof ArrayBuffer ? Buffer.from(payload) : Buffer.alloc(0);
+  return payload instanceof ArrayBuffer && payload.byteLength > 0 ? Buffer.from(payload) : Buffer.alloc(0);
 }
 
 /** MQTT 5, 4.7. */

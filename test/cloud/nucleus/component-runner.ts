@@ -1,6 +1,13 @@
 import { ScriptProcess } from './component-process.ts';
 import type { ReportedState } from './lifecycle-service.ts';
-import { interpolate, type Personality, type Phase, type Recipe, type RecipeVariables } from './recipe.ts';
+import {
+  interpolate,
+  type Personality,
+  type Phase,
+  type Recipe,
+  type RecipeVariables,
+  type Script,
+} from './recipe.ts';
 
 export type ComponentState =
   'NEW' | 'INSTALLED' | 'STARTING' | 'RUNNING' | 'ERRORED' | 'BROKEN' | 'STOPPING' | 'FINISHED';
@@ -153,11 +160,16 @@ export class ComponentRunner {
     const script = recipe.scripts[phase];
     if (!script) return 0;
     const values = variables();
-    const replaced = (text: string) => interpolate(text, values, personality);
-    const own = Object.entries(script.environment).map(([name, value]) => [name, replaced(value)]);
+    let replaced: { script: string; own: Record<string, string> };
+    try {
+      replaced = replaceVariables(script, values, personality);
+    } catch (error) {
+      this.#print(`${String(error)}\n`);
+      return 1;
+    }
     const child = new ScriptProcess({
-      script: replaced(script.text),
-      environment: { ...environment(), ...Object.fromEntries(own) },
+      script: replaced.script,
+      environment: { ...environment(), ...replaced.own },
       workingDirectory: values.workPath,
       ...(user && !script.requiresPrivilege ? { user } : {}),
       onOutput: (text) => this.#print(text),
@@ -189,4 +201,15 @@ export class ComponentRunner {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+function replaceVariables(script: Script, values: RecipeVariables, personality: Personality) {
+  const own = Object.entries(script.environment).map(([name, value]) => [
+    name,
+    interpolate(value, values, personality),
+  ]);
+  return {
+    script: interpolate(script.text, values, personality),
+    own: Object.fromEntries(own) as Record<string, string>,
+  };
 }

@@ -3,12 +3,15 @@
  *
  * - `pictures`: strip and flash of every picture that the track delivered, none skipped, with the time of delivery;
  * - `beeps`: when the 1 kHz beep began to be delivered;
- * - `shown`: pictures as they were displayed, with the time of display (some may be skipped).
+ * - `shown`: pictures as they were displayed, with the time of display (a sample).
  *
  * Pictures and sound are both timed where the browser hands them to screen and speaker (MediaStreamTrackProcessor):
  * what lies behind is the machine's. All times are epoch milliseconds.
  */
 
+import { CELLS, CELLS_PER_WIDTH, decodeFrameStrip, readFrameStrip } from './frame-strip.js';
+
+const SHOWN_INTERVAL_MS = 200;
 const BEEP_HZ = 1000;
 /** Least mean power of a sound, and the beep's least share of it. */
 const BEEP_MIN_POWER = 1e-4;
@@ -16,15 +19,29 @@ const BEEP_SHARE = 0.6;
 
 const epochNow = () => performance.timeOrigin + performance.now();
 
-const flashCanvas = new OffscreenCanvas(1, 1);
-const flashContext = flashCanvas.getContext('2d', { willReadFrequently: true });
+/** Brightness in a rectangle of an I420 or NV12 frame, copied without converting the rest. */
+async function readLuma(frame, x, y, width, height) {
+  const rect = { x, y, width, height };
+  const bytes = new Uint8Array(frame.allocationSize({ rect }));
+  const [{ offset, stride }] = await frame.copyTo(bytes, { rect });
+  return (column, row) => bytes[offset + row * stride + column];
+}
+
+const THRESHOLD = 128;
+
+async function readStrip(frame) {
+  const cell = frame.codedWidth / CELLS_PER_WIDTH;
+  const height = Math.max(2, Math.floor(cell / 2) * 2);
+  const luma = await readLuma(frame, 0, 0, cell * CELLS, height);
+  const row = Math.floor(height / 2);
+  return decodeFrameStrip((index) => luma(Math.floor((index + 0.5) * cell), row) >= THRESHOLD);
+}
 
 /** True while the white square in the bottom right corner (an eighth of the width) is lit. */
-function isFlash(picture, width, height) {
-  const side = width / 16;
-  flashContext.drawImage(picture, width - side * 1.25, height - side * 1.25, side / 2, side / 2, 0, 0, 1, 1);
-  const [red, green, blue] = flashContext.getImageData(0, 0, 1, 1).data;
-  return Math.min(red, green, blue) > 200;
+async function isFlash(frame) {
+  const inside = Math.floor(frame.codedWidth / 32) * 2;
+  const luma = await readLuma(frame, frame.codedWidth - inside, frame.codedHeight - inside, 2, 2);
+  return luma(0, 0) > 200;
 }
 
 /** The Goertzel filter: whether most of the sound's power lies at the beep's frequency. */
@@ -47,18 +64,17 @@ async function readTrack(track, until, use) {
   while (performance.now() < until) {
     const { done, value: data } = await reader.read();
     if (done) break;
-    use(data, epochNow());
+    await use(data, epochNow());
     data.close();
   }
   await reader.cancel();
   own.stop();
 }
 
-async function recordPictures(track, until, readFrameStrip) {
+async function recordPictures(track, until) {
   const pictures = [];
-  await readTrack(track, until, (frame, at) => {
-    const { displayWidth: width, displayHeight: height } = frame;
-    pictures.push({ strip: readFrameStrip(frame, width), flash: isFlash(frame, width, height), at });
+  await readTrack(track, until, async (frame, at) => {
+    pictures.push({ strip: await readStrip(frame), flash: await isFlash(frame), at });
   });
   return pictures;
 }
@@ -76,14 +92,16 @@ async function recordBeeps(track, until) {
   return beeps;
 }
 
-async function recordShown(video, until, readFrameStrip) {
+async function recordShown(video, until) {
   const shown = [];
   while (performance.now() < until) {
-    const { promise, resolve } = Promise.withResolvers();
-    video.requestVideoFrameCallback((_now, metadata) => resolve(metadata));
-    const { expectedDisplayTime } = await promise;
-    const strip = readFrameStrip(video, video.videoWidth);
+    const { expectedDisplayTime } = await new Promise((resolve) => {
+      video.requestVideoFrameCallback((_now, metadata) => resolve(metadata));
+    });
+    const strip = readFrameStrip(video);
     shown.push({ strip, at: performance.timeOrigin + expectedDisplayTime });
+    // A sample is enough, and reading a picture back costs time that the decoder needs.
+    await new Promise((resolve) => setTimeout(resolve, SHOWN_INTERVAL_MS));
   }
   return shown;
 }
@@ -93,15 +111,14 @@ async function recordShown(video, until, readFrameStrip) {
  * @param {number} durationMs
  */
 export async function record(id, durationMs) {
-  const { readFrameStrip } = await import(new URL('frame-strip.js', location.href).href);
   const { video } = window.kvs.tile(id);
   const [picture] = video.srcObject.getVideoTracks();
   const [sound] = video.srcObject.getAudioTracks();
   const until = performance.now() + durationMs;
   const [pictures, beeps, shown] = await Promise.all([
-    recordPictures(picture, until, readFrameStrip),
+    recordPictures(picture, until),
     sound ? recordBeeps(sound, until) : [],
-    recordShown(video, until, readFrameStrip),
+    recordShown(video, until),
   ]);
   return { pictures, beeps, shown };
 }

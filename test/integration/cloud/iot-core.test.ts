@@ -53,7 +53,8 @@ describe('IoT Core', () => {
     cloud = await startLocalCloud({ iotCore: true });
     device = await cloud.createDevice('camera-1');
     mqtt = clientOf(device);
-    await mqtt.subscribe(`${classic}/#`, inbox.handler);
+    await mqtt.subscribe(`${classic}/+/+`, inbox.handler);
+    await mqtt.subscribe(`${classic}/name/+/+/+`, inbox.handler);
   });
   after(async () => {
     await mqtt.close();

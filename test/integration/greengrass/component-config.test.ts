@@ -8,7 +8,7 @@ import {
 } from '../../../src/greengrass/component-config.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { scalarsAsText } from '../../cloud/nucleus/config-store.ts';
-import { COMPONENT, Heard, PERSONALITIES, startIpc, startNucleus } from './support/bench.ts';
+import { COMPONENT, Heard, KeptLog, PERSONALITIES, startIpc, startNucleus } from './support/bench.ts';
 
 const forever = new AbortController().signal;
 const CAMERAS = { front: { source: { type: 'test' }, viewers: { max: 3 }, twcc: { enabled: false } } };
@@ -74,8 +74,12 @@ test('lite: a configuration larger than a frame is a clear fault, and the connec
     Array.from({ length: 40 }, (_, index) => [`camera${index}`, { note: 'x'.repeat(300) }]),
   );
   const { env } = await startNucleus(context, 'lite', { cameras });
-  const { ipc } = startIpc(context, env);
+  const { ipc, log: agentLog } = startIpc(context, env);
+  const log = new KeptLog();
+  const onChange = () => assert.fail('there is nothing to tell');
+  new ComponentConfiguration({ ipc, clock: systemClock, log, onChange }).start();
   const connection = await ipc.connected(forever);
   await assert.rejects(readComponentConfiguration(connection), /too large for the lite nucleus/);
+  await agentLog.until('refused by the nucleus');
   assert.equal(ipc.connection, connection);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemRandom } from '../../../src/runtime/random.ts';
 import type { SrtpProfile } from '../../../src/rtp/srtp-keys.ts';
 import { RTX, TestCamera, watch, type Watching } from './sender-setup.ts';
 
@@ -7,7 +8,7 @@ const PROFILES: readonly SrtpProfile[] = ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_1
 
 /** A random source whose first sequence number lies just below a rollover. */
 function randomStartingAt(sequence: number) {
-  return { float: Math.random, uint32: () => (Math.floor(Math.random() * 2 ** 17) << 15) | sequence };
+  return { float: Math.random, uint32: () => ((systemRandom.uint32() & ~0x7fff) | sequence) >>> 0 };
 }
 
 function nack({ sender }: Watching, missing: readonly number[]): void {
@@ -17,26 +18,26 @@ function nack({ sender }: Watching, missing: readonly number[]): void {
 for (const profile of PROFILES) {
   for (const rtxOff of [false, true]) {
     test(`${profile}, ${rtxOff ? 'plain' : 'RTX'}: every lost packet is repaired, also across rollovers`, () => {
-      const camera = new TestCamera({ historyMs: 60_000, historyBytes: 2 ** 30 });
+      const camera = new TestCamera({ historyBytes: 2 ** 30 });
       const watching = watch(camera, { rtxOff, random: randomStartingAt(0x7ff0) }, { profile });
       const { viewer, sender } = watching;
       let x = 1;
       viewer.arrives = () => (x = (x * 48_271) % 0x7fff_ffff) % 100 >= 20;
       sender.start();
       // 36 000 packets in few large frames: enough for the sequence number to roll over.
-      camera.capture(true, 2_500_000);
-      for (let i = 0; i < 16; i++) camera.capture(false, 2_500_000);
-      camera.gop(5);
-      viewer.arrives = () => true;
-      camera.capture();
-      assert.ok(viewer.missing().length > 5000);
-      for (let round = 0; viewer.missing().length > 0 && round < 100; round++) {
-        nack(watching, viewer.missing().slice(0, 500));
-        camera.clock.advance(100);
+      for (let i = 0; i < 17; i++) {
+        camera.capture(i === 0, 2_500_000);
+        for (let round = 0; viewer.missing().length > 0 && round < 50; round++) {
+          nack(watching, viewer.missing());
+          camera.clock.advance(100);
+        }
+        assert.equal(viewer.missing().length, 0);
       }
-      assert.deepEqual(viewer.missing(), []);
+      viewer.arrives = () => true;
+      camera.gop(5);
       assert.ok(viewer.highest > 65_536);
       assert.equal(viewer.refused, 0);
+      assert.ok(sender.stats().retransmittedPackets > 5000);
       const received = viewer.frames();
       assert.ok(received.length >= camera.units.length - 1);
       for (const { data } of received) assert.ok(camera.units.some((unit) => unit.equals(data)));

@@ -4,7 +4,8 @@
  * bits of epoch milliseconds), most significant bit first, white = 1.
  */
 
-const CELLS = 64;
+export const CELLS = 64;
+export const CELLS_PER_WIDTH = 80;
 const SYNC = 0b10101010;
 /** Pixels per cell in the small copy: the middle one is free of the neighbours' blur. */
 const CELL_PX = 5;
@@ -14,28 +15,31 @@ const canvas = new OffscreenCanvas(CELLS * CELL_PX, CELL_PX);
 const context = canvas.getContext('2d', { willReadFrequently: true });
 
 /**
- * The strip in a picture.
- * @param {CanvasImageSource} picture a playing video, or a frame of one
- * @param {number} width of the picture in pixels
+ * @param {(cell: number) => boolean} isWhite of the 64 cells
  * @returns {{ frameNumber: number, captureMs: number } | null} captureMs: epoch milliseconds modulo 2³²; null where
- *   the picture has no strip
+ *   this is no strip
  */
-export function readFrameStrip(picture, width) {
-  if (!context || width === 0) return null;
-  const cell = width / 80;
-  context.drawImage(picture, 0, 0, cell * CELLS, cell, 0, 0, canvas.width, canvas.height);
-  const middle = Math.floor(CELL_PX / 2);
-  const { data } = context.getImageData(0, middle, canvas.width, 1);
+export function decodeFrameStrip(isWhite) {
   const bits = (from, count) => {
     let value = 0;
-    for (let index = from; index < from + count; index++) {
-      const red = data[(index * CELL_PX + middle) * 4];
-      value = value * 2 + (red >= THRESHOLD ? 1 : 0);
-    }
+    for (let cell = from; cell < from + count; cell++) value = value * 2 + (isWhite(cell) ? 1 : 0);
     return value;
   };
   if (bits(0, 8) !== SYNC) return null;
   return { frameNumber: bits(8, 24), captureMs: bits(32, 32) };
+}
+
+/**
+ * The strip in the picture that a video shows now.
+ * @param {HTMLVideoElement} video
+ */
+export function readFrameStrip(video) {
+  if (!context || video.videoWidth === 0) return null;
+  const cell = video.videoWidth / CELLS_PER_WIDTH;
+  context.drawImage(video, 0, 0, cell * CELLS, cell, 0, 0, canvas.width, canvas.height);
+  const middle = Math.floor(CELL_PX / 2);
+  const { data } = context.getImageData(0, middle, canvas.width, 1);
+  return decodeFrameStrip((index) => data[(index * CELL_PX + middle) * 4] >= THRESHOLD);
 }
 
 /**

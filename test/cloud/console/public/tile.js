@@ -182,7 +182,7 @@ function routeText(route) {
  * @param {number} displayedAt `performance.now()` of its display
  */
 function latencyText(video, displayedAt) {
-  const strip = readFrameStrip(video, video.videoWidth);
+  const strip = readFrameStrip(video);
   if (!strip) return '–';
   return `${Math.round(millisecondsSince(strip.captureMs, performance.timeOrigin + displayedAt))} ms`;
 }

@@ -1,0 +1,34 @@
+import type { CameraConfig, SourceConfig } from '../../../../src/config/config.ts';
+
+export type ConfigChanges = Partial<Omit<CameraConfig, 'video' | 'source'>> & {
+  video?: Partial<CameraConfig['video']>;
+};
+
+/** A camera's configuration: the defaults, changed. */
+export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}): CameraConfig {
+  return {
+    channelName: 'front',
+    enabled: true,
+    source,
+    audio: { enabled: true, codec: 'opus', bitrateKbps: 32 },
+    prewarm: false,
+    idleGraceSeconds: 5,
+    viewers: { max: 10 },
+    dataChannel: { enabled: true },
+    twcc: { enabled: true },
+    storage: { enabled: false },
+    ...changes,
+    video: {
+      codec: 'h264',
+      encoder: 'auto',
+      keyframeIntervalSeconds: 2,
+      renditions: { high: { width: 1280, height: 720, fps: 30, bitrateKbps: 2500 } },
+      ...changes.video,
+    },
+  };
+}
+
+export const HIGH_AND_LOW = {
+  high: { width: 1280, height: 720, fps: 30, bitrateKbps: 2500 },
+  low: { width: 640, height: 360, fps: 15, bitrateKbps: 400 },
+};
