@@ -42,8 +42,11 @@ export function ffmpegArgs(input: InputPlan, context: ArgsContext): SourceArgs {
 function trackArgs(track: TrackPlan, input: InputPlan, context: ArgsContext): string[] {
   const isTest = input.source.type === 'test';
   if (track.kind === 'audio') {
-    const args = ['-map', isTest ? '[audio]' : '0:a:0', ...audioArgs(track.codec, context)];
-    return [...args, ...audioFilter(track.codec, isTest)];
+    const codec = audioArgs(track.codec, context);
+    if (isTest) return ['-map', '[audio]', ...codec];
+    // Real sources have gaps and drift: they are filled and stretched.
+    const filters = ['aresample=async=1', ...audioFrames(track.codec)];
+    return ['-map', '0:a:0', ...codec, '-af', filters.join(',')];
   }
   if (track.passThrough) return ['-map', '0:v:0', '-c:v', 'copy'];
   const { keyframeIntervalSeconds } = context.config.video;
@@ -64,11 +67,9 @@ function audioArgs(codec: AudioCodec, { config }: ArgsContext): string[] {
   return [...opus, '-ac', channels, '-b:a', `${bitrateKbps}k`];
 }
 
-/** Real sources have gaps and drift: they are filled and stretched. G.711 has no frames of its own: 20 ms. */
-function audioFilter(codec: AudioCodec, isTest: boolean): string[] {
-  const filters = isTest ? [] : ['aresample=async=1'];
-  if (codec !== 'opus') filters.push('aresample=8000', 'asetnsamples=n=160:p=0');
-  return filters.length === 0 ? [] : ['-af', filters.join(',')];
+/** G.711 has no frames of its own: 20 ms. */
+function audioFrames(codec: AudioCodec): string[] {
+  return codec === 'opus' ? [] : ['aresample=8000', 'asetnsamples=n=160:p=0'];
 }
 
 /** Names of renditions are free text; labels of a filter graph are not. */
@@ -87,7 +88,10 @@ function testGraph(input: InputPlan, context: ArgsContext): string {
   const { drawText } = context.capabilities;
   const filters = [testVideoGraph(largest, drawText), ...pictureFilters(context.config, drawText)];
   const graphs = [`${filters.join(',')},${split(videos, context)}`];
-  if (input.tracks.some(({ kind }) => kind === 'audio')) graphs.push(`${TEST_AUDIO_GRAPH}[audio]`);
+  for (const track of input.tracks) {
+    if (track.kind !== 'audio') continue;
+    graphs.push(`${[TEST_AUDIO_GRAPH, ...audioFrames(track.codec)].join(',')}[audio]`);
+  }
   return graphs.join(';');
 }
 

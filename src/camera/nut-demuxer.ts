@@ -174,10 +174,10 @@ export class NutDemuxer {
     const streamIndex = flags & FLAG.streamId ? reader.unsigned() : code.streamIndex;
     const codedPts = flags & FLAG.codedPts ? reader.unsigned() : undefined;
     const sizeMsb = flags & FLAG.sizeMsb ? reader.unsigned() : 0;
-    if (flags & FLAG.matchTime) reader.signed();
+    if (flags & FLAG.matchTime) reader.skipNumber();
     const headerIndex = flags & FLAG.headerIndex ? reader.unsigned() : code.headerIndex;
     let reserved = flags & FLAG.reserved ? reader.unsigned() : code.reservedCount;
-    for (; reserved > 0 && !reader.short; reserved -= 1) reader.unsigned();
+    for (; reserved > 0 && !reader.short; reserved -= 1) reader.skipNumber();
     const headerEnd = reader.position;
     if (flags & FLAG.checksum) reader.uint32();
     if (reader.short) {

@@ -117,9 +117,9 @@ function readFrameCodes(reader: NutReader, streamCount: number): NutFrameCode[] 
     const sizeLsb = fields > 3 ? reader.unsigned() : 0;
     const reservedCount = fields > 4 ? bounded(reader.unsigned(), 0, 256, 'a reserved count') : 0;
     let count = fields > 5 ? reader.unsigned() : sizeMultiplier - sizeLsb;
-    if (fields > 6) reader.signed();
+    if (fields > 6) reader.skipNumber(); // match_time, for seeking
     if (fields > 7) headerIndex = reader.unsigned();
-    for (let field = 8; field < fields && !reader.short; field += 1) reader.unsigned();
+    for (let field = 8; field < fields && !reader.short; field += 1) reader.skipNumber();
     // 'N' never starts a frame and is not counted.
     const room = 256 - codes.length - (codes.length <= 0x4e ? 1 : 0);
     if (reader.short) throw new NutError('NUT: the frame code table is cut short');

@@ -63,6 +63,11 @@ export class NutReader {
     }
   }
 
+  /** Passes over a number of any size: some that we do not use are near 2^62. */
+  skipNumber(): void {
+    while (this.byte() & 0x80);
+  }
+
   /** `s`: signed, zigzag: 0, 1, -1, 2, -2 … */
   signed(): number {
     const value = this.unsigned() + 1;

@@ -28,9 +28,9 @@ export function pictureFilters(config: CameraConfig, canDrawText: boolean): stri
 
 /** Makes one rendition from the common picture: at most its frame rate, fitted into its size, never enlarged. */
 export function renditionFilters({ width, height, fps }: RenditionConfig): string[] {
-  // Drops a frame that comes too early for the rate. Needs no look at the next frame, as `fps` does.
+  // Takes the frames nearest to the instants of the rate. Needs no look at the next frame, as `fps` does.
   const next = `if(ld(0),max(ld(0)+1/${fps},t+0.6/${fps}),t+1/${fps})`;
-  const due = `if(gte(t,ld(0)-0.4/${fps}),1+0*st(0,${next}),0)`;
+  const due = `if(isnan(prev_t)+gte(1.5*t-0.5*prev_t,ld(0)),1+0*st(0,${next}),0)`;
   return [
     `select='${due}'`,
     `scale='min(${width},iw)':'min(${height},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2`,

@@ -29,10 +29,10 @@ export interface SourceContext {
 
 const RAW_FORMATS = { h264: 'h264', h265: 'hevc', mjpeg: 'mjpeg', mpegts: 'mpegts', nut: 'nut' } as const;
 /**
- * Never hold frames back for reordering, and do not collect frames to guess a rate. No `-fflags nobuffer`: it
+ * Stamp what has no stamps, never hold frames back for reordering, and do not collect frames to guess a rate. No `-fflags nobuffer`: it
  * throws away what was read while the source was analysed, the first key frame among it.
  */
-const LOW_DELAY = ['-flags', 'low_delay'];
+const LOW_DELAY = ['-fflags', '+genpts', '-flags', 'low_delay'];
 const QUICK_START = { fpsprobesize: '0', analyzeduration: '1000000' };
 const SOCKET_TIMEOUT_US = '5000000';
 
@@ -45,7 +45,7 @@ export function sourceArgs(input: InputPlan, context: SourceContext): SourceArgs
   if (source.type === 'command') return commandArgs(source, fps);
   if (source.type === 'test')
     return { args: [], secrets: [], firstFrameTimeoutMs: 5000, stallTimeoutMs: 3000 };
-  const args = ['-stream_loop', '-1', '-re', '-i', `file:${source.path}`];
+  const args = ['-fflags', '+genpts', '-stream_loop', '-1', '-re', '-i', `file:${source.path}`];
   return { args, secrets: [], firstFrameTimeoutMs: 10_000, stallTimeoutMs: 5000 };
 }
 
@@ -66,8 +66,13 @@ function commandArgs(source: Extract<InputSource, { type: 'command' }>, fps: num
   return { args, producer: source.command, secrets: [], firstFrameTimeoutMs: 15_000, stallTimeoutMs: 5000 };
 }
 
+/** Names of sound cards only: other ALSA names carry parameters, and `file:` among them writes files and runs programs. */
+const ALSA_DEVICE = /^([\w-]+|(hw|plughw|sysdefault|dsnoop|front):[\w=,-]+)$/;
+const VIDEO_DEVICE = /^\/dev\/(video[\w-]+|v4l\/by-(id|path)\/[\w.:+-]+)$/;
+
 /** Through ALSA's plug layer every device gives 48 kHz mono. */
 function alsaArgs(device: string): SourceArgs {
+  if (!ALSA_DEVICE.test(device)) throw new Error('the audio device must be an ALSA card such as plughw:1,0');
   const args = [
     '-f',
     'alsa',
@@ -82,6 +87,7 @@ function alsaArgs(device: string): SourceArgs {
 }
 
 function v4l2Args(device: string, fps: number, format: V4l2Format | undefined): SourceArgs {
+  if (!VIDEO_DEVICE.test(device)) throw new Error('the video device must look like /dev/video0');
   const args = ['-f', 'v4l2', '-timestamps', 'abs', '-thread_queue_size', '16'];
   if (format) args.push('-input_format', format.name, '-video_size', `${format.width}x${format.height}`);
   args.push('-framerate', String(fps), '-fpsprobesize', '0', '-flags', 'low_delay', '-i', device);

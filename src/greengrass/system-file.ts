@@ -22,13 +22,14 @@ export function parseSystemFile(yaml: string): SystemSettings {
   const start = lines.findIndex((line) => /^["']?system["']?:\s*(#.*)?$/.test(line));
   const settings: SystemSettings = {};
   if (start < 0) return settings;
-  let indent: string | undefined;
+  let indent: number | undefined;
   for (const line of lines.slice(start + 1)) {
     if (/^\s*(#.*)?$/.test(line)) continue;
-    const [, spaces = '', key = '', value = ''] = /^( +)["']?([\w-]+)["']?:\s+(.*)$/.exec(line) ?? [];
-    // Not indented: the next block. Deeper: something nested, not ours.
-    if (!line.startsWith(' ')) break;
+    const spaces = line.length - line.trimStart().length;
+    if (spaces === 0) break;
+    // Deeper: something nested, not ours.
     if (spaces !== (indent ??= spaces)) continue;
+    const [, key = '', value = ''] = /^\s*["']?([\w-]+)["']?:\s+(.*)$/.exec(line) ?? [];
     const name = Object.hasOwn(NAMES, key) ? NAMES[key] : undefined;
     const text = name === undefined ? undefined : scalar(value.trim());
     if (name === undefined || text === undefined || text === '') continue;

@@ -255,10 +255,7 @@ function errorOf(error: unknown): Error {
   return error instanceof Error ? error : new Error(errorText(error));
 }
 
+/** The library gives an ArrayBuffer, for an empty payload one that is detached and cannot be viewed. */
 function bytesOf(payload: mqtt5.Payload | undefined): Uint8Array {
-  if (payload === undefined) return new Uint8Array();
-  if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
-  if (ArrayBuffer.isView(payload))
-    return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
-  return Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+  return payload instanceof ArrayBuffer && payload.byteLength > 0 ? new Uint8Array(payload) : new Uint8Array();
 }

@@ -20,7 +20,7 @@ export interface SentPacket {
 export class SentSpans {
   readonly #firstIndex = new Float64Array(CAPACITY);
   readonly #packets = new Uint16Array(CAPACITY);
-  readonly #frameIndex = new Float64Array(CAPACITY);
+  readonly #frameIndex = new Int32Array(CAPACITY);
   readonly #firstPayload = new Uint16Array(CAPACITY);
   readonly #timestamp = new Uint32Array(CAPACITY);
   readonly #transportSequence = new Uint16Array(CAPACITY);

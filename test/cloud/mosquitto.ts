@@ -65,7 +65,7 @@ export class Mosquitto {
       '',
       // `#` does not match topics that begin with $ (MQTT 5, 4.7.2).
       'pattern readwrite #',
-      'pattern readwrite $aws/things/+/#',
+      'pattern readwrite $aws/things/%u/#',
       '',
     ].join('\n');
   }
@@ -82,6 +82,7 @@ export class Mosquitto {
       `acl_file ${join(directory, 'acl')}`,
       // Started by root it would change to a user who cannot read the keys.
       'user root',
+      'set_tcp_nodelay true',
       'max_qos 1',
       `max_packet_size ${MAX_PACKET_BYTES}`,
       `max_keepalive ${MAX_KEEPALIVE_SECONDS}`,

@@ -75,7 +75,7 @@ export class MqttClient {
     client.stop();
     await stopped;
     client.close();
-    setImmediate(collectGarbage);
+    collectUntilGone(new WeakRef(client));
   }
 
   async #restore(): Promise<void> {
@@ -117,7 +117,12 @@ function topicMatches(filter: string, topic: string): boolean {
  * The native client keeps the process alive until its JavaScript object is collected
  * (https://github.com/awslabs/aws-crt-nodejs/issues/600), which in an idle process never happens by itself.
  */
-function collectGarbage(): void {
+function collectUntilGone(remains: WeakRef<object>): void {
   setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
+  const collect = runInNewContext('gc');
+  const timer = setInterval(() => {
+    const gone = remains.deref() === undefined;
+    collect();
+    if (gone) clearInterval(timer);
+  }, 20).unref();
 }

@@ -113,9 +113,9 @@ describe('a camera in trouble', () => {
           video: { renditions: { high: { width: 320, height: 180, fps: 15, bitrateKbps: 300 } } },
         },
         absent: { source: { type: 'file', path: '/nonexistent/film.mp4' }, prewarm: true },
-        dying: { source: { ref: 'one-second' }, prewarm: true },
+        dying: { source: { ref: 'short-film' }, prewarm: true },
       },
-      settings: { sources: { 'one-second': { type: 'command', command: ONE_SECOND, format: 'h264' } } },
+      settings: { sources: { 'short-film': { type: 'command', command: SHORT_FILM, format: 'h264' } } },
     });
     try {
       await site.masterConnected();
@@ -159,8 +159,8 @@ describe('a camera in trouble', () => {
   });
 });
 
-/** A camera program that ends after one second of picture. */
-const ONE_SECOND = (
-  'ffmpeg -v error -re -f lavfi -i testsrc=size=320x180:rate=15:duration=1 ' +
-  '-c:v libx264 -profile:v baseline -tune zerolatency -f h264 -'
+/** A camera program that ends after a few seconds of picture. */
+const SHORT_FILM = (
+  'ffmpeg -v error -re -f lavfi -i testsrc=size=320x180:rate=15:duration=3 ' +
+  '-pix_fmt yuv420p -c:v libx264 -profile:v baseline -tune zerolatency -f h264 -'
 ).split(' ');

@@ -25,7 +25,6 @@ for (const build of AGENT_BUILDS) {
 
     before(async () => {
       site = await startSite({ cameras: { front: { source: { type: 'test' } } }, entry: agentEntry(build) });
-      // The browser's own start would be measured too.
       await site.masterConnected();
       browser = await launchBrowser();
       page = await openViewerPage(browser, site.console.url);
@@ -33,12 +32,6 @@ for (const build of AGENT_BUILDS) {
     after(async () => {
       await browser.close();
       await site.close();
-    });
-
-    test('is connected as master within a second of its start', async (t) => {
-      const tookMs = await site.masterConnected();
-      t.diagnostic(`start to connected master: ${tookMs} ms`);
-      assert.ok(tookMs < 1000, `${tookMs} ms`);
     });
 
     test('shows every picture of 20 s in order, with sound that goes with it', async (t) => {

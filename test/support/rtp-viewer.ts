@@ -35,7 +35,7 @@ export class RtpViewer implements PacketTransport {
   readonly #receiver: SrtpReceiver;
   /** Highest extended sequence number that came; -1 before the first. */
   highest = -1;
-  #first = Infinity;
+  #first = -1;
 
   constructor(options: ViewerOptions) {
     const profile = options.profile ?? 'AES_CM_128_HMAC_SHA1_80';
@@ -61,10 +61,8 @@ export class RtpViewer implements PacketTransport {
 
   /** Sequence numbers missing between the first and the last media packet. */
   missing(): number[] {
-    const indices = [...this.packets.keys()];
     const missing: number[] = [];
-    for (let i = Math.min(...indices); i < Math.max(...indices); i++)
-      if (!this.packets.has(i)) missing.push(i);
+    for (let i = this.#first; i < this.highest; i++) if (!this.packets.has(i)) missing.push(i);
     return missing;
   }
 
@@ -116,7 +114,7 @@ export class RtpViewer implements PacketTransport {
     const index =
       this.highest < 0 ? packet.sequence : this.highest + (((packet.sequence - this.highest) << 16) >> 16);
     this.highest = Math.max(this.highest, index);
-    this.#first = Math.min(this.#first, index);
+    this.#first = this.#first < 0 ? index : Math.min(this.#first, index);
     this.packets.set(index, packet);
     return index;
   }

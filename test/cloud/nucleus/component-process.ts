@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { descendantsOf, signal } from './process-tree.ts';
+import { descendantsOf, isAlive, signal } from './process-tree.ts';
 
 export interface ScriptProcessOptions {
   script: string;
@@ -22,6 +22,8 @@ export class ScriptProcess {
       cwd: workingDirectory,
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, so that nothing can be left behind.
+      detached: true,
       ...user,
     });
     const read = (chunk: Buffer) => onOutput(chunk.toString());
@@ -48,6 +50,13 @@ export class ScriptProcess {
   async stop(timeoutMs: number): Promise<boolean> {
     const { pid } = this.#child;
     if (pid === undefined) return false;
+    const killed = await this.#stop(pid, timeoutMs);
+    // What the shell started just while it was told to end.
+    signal(-pid, 'SIGKILL');
+    return killed;
+  }
+
+  async #stop(pid: number, timeoutMs: number): Promise<boolean> {
     const all = [...descendantsOf(pid), pid];
     for (const each of all) signal(each, 'SIGTERM');
     const deadline = Date.now() + timeoutMs;
@@ -60,14 +69,6 @@ export class ScriptProcess {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await this.ended;
-    return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
     return false;
   }
 }

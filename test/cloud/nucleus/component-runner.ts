@@ -160,7 +160,7 @@ export class ComponentRunner {
     const script = recipe.scripts[phase];
     if (!script) return 0;
     const values = variables();
-    let replaced: { script: string; own: Record<string, string> };
+    let replaced: ReturnType<typeof replaceVariables>;
     try {
       replaced = replaceVariables(script, values, personality);
     } catch (error) {
@@ -204,12 +204,8 @@ export class ComponentRunner {
 }
 
 function replaceVariables(script: Script, values: RecipeVariables, personality: Personality) {
-  const own = Object.entries(script.environment).map(([name, value]) => [
-    name,
-    interpolate(value, values, personality),
-  ]);
-  return {
-    script: interpolate(script.text, values, personality),
-    own: Object.fromEntries(own) as Record<string, string>,
-  };
+  const replace = (text: string) => interpolate(text, values, personality);
+  const own: Record<string, string> = {};
+  for (const [name, value] of Object.entries(script.environment)) own[name] = replace(value);
+  return { script: replace(script.text), own };
 }

@@ -4,8 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 export function descendantsOf(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const parent = parentOf(name);
+    const parent = /^\d+$/.test(name) ? statOf(Number(name))?.parent : undefined;
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
   }
   const below = (ancestor: number): number[] =>
@@ -13,11 +12,18 @@ export function descendantsOf(pid: number): number[] {
   return below(pid);
 }
 
-function parentOf(pid: string): number | undefined {
+/** False for one that has ended but was not waited for: orphans stay so until init comes round to them. */
+export function isAlive(pid: number): boolean {
+  const stat = statOf(pid);
+  return stat !== undefined && stat.state !== 'Z';
+}
+
+function statOf(pid: number): { state: string; parent: number } | undefined {
   try {
     // The name in parentheses may hold anything; after it come state and parent.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state, parent: Number(parent) };
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -15,6 +15,7 @@ export function agentEntry(build: AgentBuild): string {
   if (build === 'sources') return join(PROJECT, 'src/main.ts');
   if (!existsSync(join(BUNDLE_FOLDER, BUNDLE))) throw new Error('there is no bundle: npm run build makes it');
   const folder = mkdtempSync(join(tmpdir(), 'kvs-agent-bundle-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   cpSync(BUNDLE_FOLDER, folder, { recursive: true });
   return join(folder, BUNDLE);
 }

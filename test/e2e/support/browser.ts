@@ -156,17 +156,9 @@ export class ViewerPage {
   async waitForFrames(id: string, count: number, since?: Figures, timeoutMs = 15_000): Promise<void> {
     const { video } = since ?? (await this.figures(id));
     const target = video.framesDecoded + count;
-    try {
-      await this.page.waitForFunction(
-        ([viewer, wanted]) => kvs.figures(viewer).then((now) => now.video.framesDecoded >= wanted),
-        [id, target] as const,
-        { timeout: timeoutMs, polling: 100 },
-      );
-    } catch (error) {
-      const { framesDecoded } = (await this.figures(id)).video;
-      const text = `viewer ${id} has decoded ${framesDecoded} of ${target} frames after ${timeoutMs} ms`;
-      throw new Error(text, { cause: error });
-    }
+    const decoded = await this.page.evaluate(waitForDecoded, [id, target, timeoutMs] as const);
+    if (decoded >= target) return;
+    throw new Error(`viewer ${id} has decoded ${decoded} of ${target} frames after ${timeoutMs} ms`);
   }
 
   /** Watches and listens to a playing viewer. */
@@ -179,6 +171,17 @@ export class ViewerPage {
       },
       ['/recorder.js', id, durationMs] as const,
     );
+  }
+}
+
+/** Runs in the page: resolves to the number of decoded frames, `target` or more unless the time is over. */
+async function waitForDecoded([id, target, timeoutMs]: readonly [string, number, number]): Promise<number> {
+  for (const until = performance.now() + timeoutMs; ;) {
+    const { framesDecoded } = (await kvs.figures(id)).video;
+    if (framesDecoded >= target || performance.now() > until) return framesDecoded;
+    await new Promise((resolve) => {
+      setTimeout(resolve, 100);
+    });
   }
 }
 

@@ -16,7 +16,7 @@ import {
 import { throttling } from '../../cloud/faults.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 
-describe('the control plane, asked with the AWS SDK', () => {
+describe('the control plane, asked with the AWS SDK', { timeout: 60_000 }, () => {
   let cloud: LocalCloud;
   let channelArn: string;
   const clients: KinesisVideoClient[] = [];

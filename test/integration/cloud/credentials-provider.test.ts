@@ -18,7 +18,7 @@ interface Question {
   thingName?: string;
 }
 
-describe('the IoT credentials provider', () => {
+describe('the IoT credentials provider', { timeout: 60_000 }, () => {
   let cloud: LocalCloud;
   let device: Device;
 

@@ -42,10 +42,11 @@ class Inbox {
   }
 }
 
-describe('IoT Core', () => {
+describe('IoT Core', { timeout: 60_000 }, () => {
   let cloud: LocalCloud;
   let device: Device;
   let mqtt: MqttClient;
+  const clients: MqttClient[] = [];
   const inbox = new Inbox();
   const classic = '$aws/things/camera-1/shadow';
 
@@ -57,7 +58,7 @@ describe('IoT Core', () => {
     await mqtt.subscribe(`${classic}/name/+/+/+`, inbox.handler);
   });
   after(async () => {
-    await mqtt.close();
+    await Promise.all(clients.map((client) => client.close()));
     await cloud.close();
   });
 
@@ -71,6 +72,7 @@ describe('IoT Core', () => {
       port: Number(port),
       clientId,
     });
+    clients.push(client);
     client.start();
     return client;
   }
@@ -267,6 +269,5 @@ describe('IoT Core', () => {
     await mqtt.publish('plain/end', {});
     await otherInbox.take('plain/end');
     assert.deepEqual(otherInbox.messages, []);
-    await other.close();
   });
 });

@@ -8,7 +8,7 @@ import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { LoopbackServer } from '../../cloud/loopback-server.ts';
 import { connect, presign, type ConnectOptions, type SignalingClient } from './support/signaling-client.ts';
 
-describe('the signaling service', () => {
+describe('the signaling service', { timeout: 60_000 }, () => {
   let cloud: LocalCloud;
   let clients: SignalingClient[] = [];
   let channels = 0;

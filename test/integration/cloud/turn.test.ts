@@ -7,7 +7,7 @@ import {
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { allocate } from './support/turn-client.ts';
 
-describe('TURN servers from GetIceServerConfig', () => {
+describe('TURN servers from GetIceServerConfig', { timeout: 60_000 }, () => {
   let cloud: LocalCloud;
   before(async () => {
     cloud = await startLocalCloud({ turn: true });

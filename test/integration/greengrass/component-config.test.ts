@@ -76,10 +76,11 @@ test('lite: a configuration larger than a frame is a clear fault, and the connec
   const { env } = await startNucleus(context, 'lite', { cameras });
   const { ipc, log: agentLog } = startIpc(context, env);
   const log = new KeptLog();
-  const onChange = () => assert.fail('there is nothing to tell');
-  new ComponentConfiguration({ ipc, clock: systemClock, log, onChange }).start();
+  const heard = new Heard<JsonObject>();
+  new ComponentConfiguration({ ipc, clock: systemClock, log, onChange: heard.hear }).start();
   const connection = await ipc.connected(forever);
   await assert.rejects(readComponentConfiguration(connection), /too large for the lite nucleus/);
   await agentLog.until('refused by the nucleus');
   assert.equal(ipc.connection, connection);
+  assert.deepEqual(heard.all, []);
 });

@@ -136,7 +136,7 @@ test('startup: running when the script says so, over IPC or by ending', async (c
   runner.start();
   await runner.until(({ output }) => output.includes('up'));
   assert.equal(runner.state, 'STARTING');
-  nucleus.lifecycle.operations.UpdateState?.(
+  await nucleus.lifecycle.operations.UpdateState?.(
     { state: 'RUNNING' },
     { component: COMPONENT, send() {}, onEnd() {} },
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { AnnexBFramer, joinNalUnits, type NalRules } from '../../../src/camera/annexb.ts';
 import { h264ProfileLevelId, H264_RULES, isPlayableH264 } from '../../../src/camera/h264.ts';
 import { H265_RULES } from '../../../src/camera/h265.ts';

@@ -129,7 +129,7 @@ test('audio codecs', () => {
     commandLines(cameraConfig({ type: 'test' }, { audio: { enabled: true, codec, bitrateKbps } }))[0]?.line;
   assertHas(line('opus', 32), '-ar 48000 -ac 1 -b:a 32k', '-frame_duration 20');
   assertHas(line('opus', 96), '-ac 2 -b:a 96k');
-  assertHas(line('pcmu', 64), '-c:a pcm_mulaw -ar 8000 -ac 1', '-af aresample=8000,asetnsamples=n=160:p=0');
+  assertHas(line('pcmu', 64), '-c:a pcm_mulaw -ar 8000 -ac 1');
   assertHas(line('pcma', 64), '-c:a pcm_alaw -ar 8000 -ac 1');
   const off = cameraConfig({ type: 'test' }, { audio: { enabled: false, codec: 'opus', bitrateKbps: 32 } });
   assert.deepEqual(commandLines(off)[0]?.tracks, ['high']);
@@ -171,4 +171,20 @@ test('a URL that is no camera is refused', () => {
     commandLines(cameraConfig({ type: 'rtsp', url: 'rtsp://[fe80::1]:554/a' }))[0]?.line,
     '-i rtsp://[fe80::1]:554/a',
   );
+});
+
+test('a device name that is more than a device is refused', () => {
+  for (const audioDevice of ['file:/etc/passwd', 'file:"|sh"', 'tee:hw,"|sh",raw', 'hw:0;x', 'plug:file:x']) {
+    const config = cameraConfig({ type: 'v4l2', device: '/dev/video0', audioDevice });
+    assert.throws(() => commandLines(config), /must be an ALSA card/, audioDevice);
+  }
+  for (const device of ['/etc/passwd', '/dev/../etc/passwd', 'http://a/b', '/dev/v4l/by-id/../../x']) {
+    assert.throws(() => commandLines(cameraConfig({ type: 'v4l2', device })), /must look like/, device);
+  }
+  const byId = cameraConfig({
+    type: 'v4l2',
+    device: '/dev/v4l/by-id/usb-046d_C920-video-index0',
+    audioDevice: 'hw:CARD=C920,DEV=0',
+  });
+  assertHas(commandLines(byId)[1]?.line, '-i plughw:CARD=C920,DEV=0');
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { NutDemuxer, type NutPacket } from '../../../src/camera/nut-demuxer.ts';
 import { NutError } from '../../../src/camera/nut-reader.ts';
 import { fuzzDemuxer } from './support/nut-fuzz.ts';
@@ -79,10 +79,8 @@ test('fifty thousand mutated streams: no crash, no hang, no growth', () => {
 });
 
 test('a frame costs at most 3 µs warm', async (context) => {
-  const arguments_ = '-f lavfi -i testsrc2=size=320x180:rate=30 -t 40 -c:v libx264 -preset ultrafast';
-  const stream = await makeNut(
-    `${arguments_} -tune zerolatency -b:v 2500k -g 60 -pix_fmt yuv420p`.split(' '),
-  );
+  const encoding = '-f lavfi -i testsrc2=size=320x180:rate=30 -t 40 -c:v libx264 -preset ultrafast';
+  const stream = await makeNut(`${encoding} -tune zerolatency -b:v 2500k -g 60 -pix_fmt yuv420p`.split(' '));
   let frames = 0;
   let best = Infinity;
   for (let round = 0; round < 30; round += 1) {

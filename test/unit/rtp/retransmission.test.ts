@@ -24,9 +24,9 @@ for (const profile of PROFILES) {
       let x = 1;
       viewer.arrives = () => (x = (x * 48_271) % 0x7fff_ffff) % 100 >= 20;
       sender.start();
-      // 36 000 packets in few large frames: enough for the sequence number to roll over.
-      for (let i = 0; i < 17; i++) {
-        camera.capture(i === 0, 2_500_000);
+      // 36 000 packets in large frames: enough for the sequence number to roll over.
+      for (let i = 0; i < 70; i++) {
+        camera.capture(i === 0, 600_000);
         for (let round = 0; viewer.missing().length > 0 && round < 50; round++) {
           nack(watching, viewer.missing());
           camera.clock.advance(100);

@@ -150,7 +150,6 @@ export class Tile {
     const stages = [
       ['answer', answerAt - offerAt],
       ['connected', connectedAt - offerAt],
-      ['picture', firstFrameMs ?? -1],
     ].filter(([, ms]) => ms > 0);
     this.#show('stages', stages.map(([name, ms]) => `${name} ${Math.round(ms)} ms`).join(' · '));
   }

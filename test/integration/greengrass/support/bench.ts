@@ -127,9 +127,8 @@ export interface RunningIpc {
   ipc: IpcClient;
   log: KeptLog;
   /** Resolves when `run` has failed, with the failure. */
-  nextFailure(): Promise<unknown>;
-  /** Ends the client; its failures after that are none. */
-  stop(): Promise<void>;
+  nextFailure: () => Promise<unknown>;
+  stop: () => Promise<void>;
 }
 
 /** The agent's own client on that nucleus, supervised as in the agent but with short waits. */
@@ -139,7 +138,7 @@ export function startIpc(context: TestContext, env: Record<string, string>): Run
   if (!address) throw new Error('no nucleus in the environment');
   const ipc = new IpcClient({ address, clock: systemClock, log });
   const controller = new AbortController();
-  let failed = Promise.withResolvers<unknown>();
+  const waiting: ((failure: unknown) => void)[] = [];
   const ended = supervise((signal) => ipc.run(signal), controller.signal, {
     name: 'nucleus',
     clock: systemClock,
@@ -147,8 +146,7 @@ export function startIpc(context: TestContext, env: Record<string, string>): Run
     log,
     backoff: { baseMs: 20, maxMs: 50 },
     onFailure: (error) => {
-      failed.resolve(error);
-      failed = Promise.withResolvers<unknown>();
+      for (const resolve of waiting.splice(0)) resolve(error);
     },
   });
   const stop = async () => {
@@ -156,7 +154,7 @@ export function startIpc(context: TestContext, env: Record<string, string>): Run
     await ended;
   };
   context.after(stop);
-  return { ipc, log, stop, nextFailure: () => failed.promise };
+  return { ipc, log, stop, nextFailure: () => new Promise((resolve) => waiting.push(resolve)) };
 }
 
 /** Resolves when `callback` was called with something that `accepts`. */

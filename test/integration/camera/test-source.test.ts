@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { testVideoGraph } from '../../../src/camera/test-source.ts';
+import { HIGH_AND_LOW } from '../../unit/camera/support/camera-config.ts';
+import { CameraRig, SMALL, type ReceivedUnit } from './support/camera-rig.ts';
+import { decodeMuLaw, decodeVideo, ffmpeg, readStrips } from './support/decode.ts';
+
+const HD = { high: HIGH_AND_LOW.high };
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+test('cold start: a picture within 700 ms; every frame number and capture time can be read back', async (context) => {
+  const rig = new CameraRig({ type: 'test' }, { video: { renditions: HD } });
+  const startedAt = Date.now();
+  const hold = rig.camera.acquire();
+  await rig.until('the first picture', () => rig.of('high').length > 0);
+  const coldStartMs = Date.now() - startedAt;
+  await rig.more('high', 150);
+  hold.release();
+  const pictures = rig.of('high');
+  const strips = await readStrips(pictures, 1280);
+  assert.ok(strips.length >= 150);
+  for (const [index, strip] of strips.entries()) {
+    const captureTimeMs = pictures[index]?.unit.captureTimeMs ?? 0;
+    assert.equal(strip.sync, 0b10101010, `sync of frame ${index}`);
+    assert.equal(strip.frameNumber, index);
+    const difference = (Math.round(captureTimeMs) % 2 ** 32) - strip.captureTimeLow;
+    assert.ok(Math.abs(difference) <= 1, `frame ${index} is ${difference} ms off`);
+  }
+  const latency = median(pictures.slice(30).map(({ unit, arrivedAt }) => arrivedAt - unit.captureTimeMs));
+  context.diagnostic(
+    `cold start ${coldStartMs} ms, capture to access unit ${latency.toFixed(1)} ms (median)`,
+  );
+  assert.ok(coldStartMs <= 700, `${coldStartMs} ms`);
+  assert.ok(latency < 100, `${latency} ms`);
+});
+
+test('renditions come from one process: own sizes and rates, key frames at the same instants', async () => {
+  const low = { width: 160, height: 90, fps: 5, bitrateKbps: 60 };
+  const video = { renditions: { ...SMALL, low }, keyframeIntervalSeconds: 1 };
+  const rig = new CameraRig({ type: 'test' }, { video });
+  const hold = rig.camera.acquire();
+  const keys = (track: string) => rig.of(track).filter(({ unit }) => unit.keyframe);
+  await rig.until('four key frames of each', () => keys('high').length >= 4 && keys('low').length >= 4);
+  hold.release();
+  const times = (track: string) =>
+    keys(track)
+      .slice(0, 4)
+      .map(({ unit }) => unit.captureTimeMs);
+  assert.deepEqual(times('high'), times('low'));
+  const [first = 0, , , last = 0] = times('high');
+  assert.ok(Math.abs(last - first - 3000) < 1, `${last - first} ms for three intervals`);
+  const within = (track: string) => rig.of(track).filter(({ unit }) => unit.captureTimeMs < last).length;
+  assert.deepEqual([within('high'), within('low')], [45, 15]);
+  const strips = await readStrips(rig.of('low'), 160);
+  assert.ok(
+    strips.every(({ sync }) => sync === 0b10101010),
+    'the strip survives scaling',
+  );
+});
+
+test('flash and beep begin together', async (context) => {
+  const audio = { enabled: true, codec: 'pcmu' as const, bitrateKbps: 64 };
+  const rig = new CameraRig(
+    { type: 'test' },
+    { audio, video: { renditions: { high: { ...SMALL.high, fps: 30 } } } },
+  );
+  const hold = rig.camera.acquire();
+  await rig.until('four seconds', () => rig.of('high').length > 120 && rig.of('audio').length > 200);
+  hold.release();
+  const flashes = await flashTimes(rig.of('high'));
+  const beeps = beepTimes(rig.of('audio'));
+  assert.ok(flashes.length >= 3 && beeps.length >= 3, `${flashes.length} flashes, ${beeps.length} beeps`);
+  const offsets = flashes.slice(0, 3).map((flash, index) => (beeps[index] ?? 0) - flash);
+  context.diagnostic(`beep minus flash: ${offsets.map((ms) => ms.toFixed(2)).join(', ')} ms`);
+  for (const offset of offsets) assert.ok(Math.abs(offset) < 5, `${offset} ms`);
+});
+
+test('without a font the picture lacks its caption only', async () => {
+  const largest = { ...SMALL.high };
+  await ffmpeg(
+    '-filter_complex',
+    `${testVideoGraph(largest, false)}[v]`,
+    '-map',
+    '[v]',
+    '-frames:v',
+    '2',
+    '-f',
+    'null',
+    '-',
+  );
+});
+
+/** When the square at the bottom right turned white. */
+async function flashTimes(pictures: ReceivedUnit[]): Promise<number[]> {
+  const { pixels } = await decodeVideo(pictures, 'crop=iw/16:iw/16:iw-iw/12:ih-iw/12,scale=1:1:flags=area');
+  const white = [...pixels].map((luma) => luma > 225);
+  const starts = white.flatMap((isWhite, index) => (isWhite && !white[index - 1] ? [index] : []));
+  return starts.map((index) => pictures[index]?.unit.captureTimeMs ?? 0);
+}
+
+/** When the sound became loud, to the sample. */
+function beepTimes(frames: ReceivedUnit[]): number[] {
+  const times: number[] = [];
+  let loudUntil = -Infinity;
+  for (const { unit } of frames) {
+    for (const [index, sample] of decodeMuLaw(unit.data).entries()) {
+      if (Math.abs(sample) < 0.15) continue;
+      const time = unit.captureTimeMs + index / 8;
+      if (time > loudUntil + 200) times.push(time);
+      loudUntil = time;
+    }
+  }
+  return times;
+}
