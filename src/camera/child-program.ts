@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 /** How much of a program's standard error is kept, whatever it prints. */
-const LAST_WORDS_LIMIT_CHARS = 4096;
+const LAST_WORDS_LIMIT_BYTES = 4096;
 const LAST_WORDS_LINES = 3;
 const LAST_WORDS_CHARS = 400;
 /** SIGTERM, then so much later SIGKILL. */
@@ -35,7 +35,7 @@ export class ChildProgram {
   readonly ended: Promise<Ending>;
   readonly #child: ChildProcess;
   readonly #clock: Clock;
-  #stderr = '';
+  #stderr: Buffer = Buffer.alloc(0);
   #alive = true;
   #killTimer: Timer | undefined;
 
@@ -46,8 +46,10 @@ export class ChildProgram {
       stdio: [stdin ? 'pipe' : 'ignore', stdout ? 'pipe' : 'ignore', 'pipe', ...extra],
       detached: true,
     });
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-LAST_WORDS_LIMIT_CHARS);
+    // Whatever it prints is read, or the program would block; a flood must cost little.
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      const all = chunk.length < LAST_WORDS_LIMIT_BYTES ? Buffer.concat([this.#stderr, chunk]) : chunk;
+      this.#stderr = all.subarray(-LAST_WORDS_LIMIT_BYTES);
     });
     // A write to a program that has just ended is no fault of its own.
     this.#child.stdin?.on('error', () => {});
@@ -93,7 +95,7 @@ export class ChildProgram {
 
   /** The last lines it printed on standard error, on one line, without `secrets` and user names in URLs. */
   lastWords(secrets: readonly string[]): string {
-    const lines = scrub(this.#stderr, secrets)
+    const lines = scrub(this.#stderr.toString(), secrets)
       .split(/[\r\n]+/)
       .map((line) => line.replace(/^\[([^\]@]+) @ 0x[0-9a-f]+\]/, '[$1]').trim())
       .filter((line) => line !== '' && !line.startsWith('Last message repeated'));

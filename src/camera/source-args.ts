@@ -51,15 +51,16 @@ export function sourceArgs(input: InputPlan, context: SourceContext): SourceArgs
 
 function commandArgs(source: Extract<InputSource, { type: 'command' }>, fps: number): SourceArgs {
   const raw = source.format !== 'mpegts' && source.format !== 'nut';
-  // A raw stream has no stamps of its own: the time of arrival is the best there is.
-  const stamps = raw ? ['-framerate', String(fps), '-use_wallclock_as_timestamps', '1'] : [];
+  // A raw stream has no stamps of its own: the time of arrival is the best there is. Its first bytes tell all.
+  const stamps = ['-probesize', '32', '-framerate', String(fps), '-use_wallclock_as_timestamps', '1'];
+  const analysis = raw ? stamps : ['-analyzeduration', '500000'];
   const args = [
     ...LOW_DELAY,
-    '-probesize',
-    '65536',
+    '-fpsprobesize',
+    '0',
     '-f',
     RAW_FORMATS[source.format],
-    ...stamps,
+    ...analysis,
     '-i',
     'pipe:0',
   ];

@@ -6,7 +6,8 @@ const WALL_CLOCK_TOLERANCE_MS = 10_000;
 const JUMP_MS = 2000;
 /** The offset follows the clock drift of a source within such a time. */
 const WINDOW_MS = 10_000;
-const LEAST_STEP_MS = 1;
+/** Nine ticks of a 90 kHz clock. */
+const LEAST_STEP_MS = 0.1;
 
 /**
  * Puts the stamps of one capture process on the wall clock. Stamps that are wall-clock time already are kept.

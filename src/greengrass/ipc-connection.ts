@@ -10,6 +10,7 @@ export type NucleusKind = 'classic' | 'lite';
 
 /** A nucleus that works answers in milliseconds. */
 const ANSWER_TIMEOUT_MS = 10_000;
+const ENDED_GRACE_MS = 100;
 const CLOSE_TIMEOUT_MS = 800;
 
 /** One authenticated connection to the nucleus. */
@@ -20,6 +21,7 @@ export class IpcConnection {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #lose: (reason: Error) => void;
+  readonly #waiting = new Set<(reason: Error) => void>();
   #closing: Promise<void> | undefined;
 
   /** `client` is connected. */
@@ -29,15 +31,18 @@ export class IpcConnection {
     this.nucleus = nucleus;
     this.#clock = clock;
     this.lost = lost.promise;
-    this.#lose = lost.resolve;
+    this.#lose = (reason) => {
+      lost.resolve(reason);
+      for (const reject of this.#waiting) reject(reason);
+    };
     client.on('disconnection', (event) => {
-      lost.resolve(new Error('the connection to the nucleus was lost', { cause: event?.reason }));
+      this.#lose(new Error('the connection to the nucleus was lost', { cause: event?.reason }));
     });
   }
 
   /** One operation. Rejects with an `IpcError` where the nucleus refuses, and where no answer comes in 10 s. */
   async call<Answer>(operation: string, send: (client: Client) => Promise<Answer>): Promise<Answer> {
-    return answered(this.#clock, operation, send(this.#client));
+    return this.#answered(operation, send(this.#client));
   }
 
   /**
@@ -59,13 +64,15 @@ export class IpcConnection {
       if (isOpen) onEvent(event);
     });
     try {
-      await answered(this.#clock, operation, subscription.activate());
+      await this.#answered(operation, subscription.activate());
     } catch (error) {
       await close();
       throw error;
     }
     subscription.on('ended', () => {
-      if (isOpen) this.#lose(new Error(`the nucleus ended ${operation}`));
+      // With the connection all of them end; that is the better reason, and comes a moment later.
+      const lose = () => this.#lose(new Error(`the nucleus ended ${operation}`));
+      if (isOpen) this.#clock.after(ENDED_GRACE_MS, lose);
     });
     return close;
   }
@@ -77,12 +84,18 @@ export class IpcConnection {
     );
     return this.#closing;
   }
-}
 
-async function answered<Answer>(clock: Clock, operation: string, answer: Promise<Answer>): Promise<Answer> {
-  try {
-    return await within(clock, ANSWER_TIMEOUT_MS, 'no answer from the nucleus', answer);
-  } catch (error) {
-    throw toError(operation, error);
+  /** The SDK leaves operations without an answer for ever when their connection is lost. */
+  async #answered<Answer>(operation: string, answer: Promise<Answer>): Promise<Answer> {
+    const lost = Promise.withResolvers<never>();
+    this.#waiting.add(lost.reject);
+    try {
+      const first = Promise.race([answer, lost.promise]);
+      return await within(this.#clock, ANSWER_TIMEOUT_MS, 'no answer from the nucleus', first);
+    } catch (error) {
+      throw toError(operation, error);
+    } finally {
+      this.#waiting.delete(lost.reject);
+    }
   }
 }

@@ -13,6 +13,7 @@ import { RtpTimeline } from './rtp-timeline.ts';
 import { SentSpans } from './sent-spans.ts';
 
 const DEFAULT_REPLAY_KBPS = 50_000;
+const MIN_REPLAY_KBPS = 50;
 const VIDEO_BLOCK_BYTES = 64 * 1024;
 const SMALL_BLOCK_BYTES = 8 * 1024;
 /** A round trip above this belongs to a report that is not ours. */
@@ -101,10 +102,11 @@ export class RtpSender implements RtcpHandler {
     return this.#frames.paused;
   }
 
-  /** Sets the rate of replays and of retransmissions, to follow the viewer's estimated bandwidth. */
+  /** Sets the rate of replays and of retransmissions, to follow the viewer's estimated bandwidth; at least 50. */
   setReplayRate(kbps: number): void {
-    this.#frames.setReplayRate(kbps);
-    this.#retransmitter.rateKbps = kbps;
+    const rateKbps = Math.max(MIN_REPLAY_KBPS, kbps);
+    this.#frames.setReplayRate(rateKbps);
+    this.#retransmitter.rateKbps = rateKbps;
   }
 
   /** Starts, or goes on after `pause()`: video with the cached GOP where there is one, else with the next key frame. */

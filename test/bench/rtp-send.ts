@@ -7,7 +7,6 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { MediaStream } from '../../src/rtp/media-stream.ts';
@@ -56,7 +55,7 @@ async function udpWire(): Promise<Wire> {
   sink.bind(0, '127.0.0.1');
   await once(sink, 'listening');
   sink.setRecvBufferSize(4096);
-  const { port } = sink.address() as AddressInfo;
+  const { port } = sink.address();
   sink.unref();
   return {
     name: 'udp',

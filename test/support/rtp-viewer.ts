@@ -29,6 +29,8 @@ export class RtpViewer implements PacketTransport {
   readonly repaired: number[] = [];
   readonly rtcp: Buffer[] = [];
   refused = 0;
+  /** Lets each send fail. */
+  refuses = false;
   /** Decides which datagrams arrive. */
   arrives: (datagram: Buffer) => boolean = () => true;
   readonly #options: ViewerOptions;
@@ -50,6 +52,7 @@ export class RtpViewer implements PacketTransport {
   }
 
   send(datagram: Uint8Array): void {
+    if (this.refuses) throw new Error('EPERM');
     const packet = Buffer.from(datagram);
     this.datagrams.push(packet);
     if (this.arrives(packet)) this.#receive(packet);
@@ -69,7 +72,7 @@ export class RtpViewer implements PacketTransport {
   /** Whole frames in the order of their packets. */
   frames(): ReceivedFrame[] {
     const byTimestamp = new Map<number, RtpPacket[]>();
-    for (const index of [...this.packets.keys()].sort((a, b) => a - b)) {
+    for (const index of [...this.packets.keys()].toSorted((a, b) => a - b)) {
       const packet = this.packets.get(index)!;
       const packets = byTimestamp.get(packet.timestamp);
       if (packets) packets.push(packet);

@@ -31,12 +31,11 @@ export class SimulatedClock implements Clock {
   }
 
   every(intervalMs: number, callback: () => void): Timer {
-    let timer = this.after(intervalMs, tick);
-    const self = this;
-    function tick(): void {
-      timer = self.after(intervalMs, tick);
+    const tick = (): void => {
+      timer = this.after(intervalMs, tick);
       callback();
-    }
+    };
+    let timer = this.after(intervalMs, tick);
     return { cancel: () => timer.cancel() };
   }
 

@@ -14,6 +14,8 @@ export interface Candidate {
   port: number;
   type: CandidateType;
   related?: Endpoint;
+  /** Names the ICE generation that a remote candidate belongs to (RFC 8838 section 10). */
+  usernameFragment?: string;
 }
 
 /** RFC 8445 section 5.1.2.2. */
@@ -42,8 +44,11 @@ export function parseCandidate(line: string): Candidate | undefined {
   if (!match) return undefined;
   const [, id = '', component = '', transport = '', priority = '', host = '', port = '', type = ''] = match;
   const isName = /^[\w-]{1,63}\.local$/i.test(host);
-  if (Number(component) !== COMPONENT || Number(port) > 65_535 || (isIP(host) === 0 && !isName))
-    return undefined;
+  // Addresses with a zone belong to one link, which is not ours.
+  const isAddress = isIP(host) !== 0 && !host.includes('%');
+  const isPort = Number(port) > 0 && Number(port) <= 65_535;
+  if (Number(component) !== COMPONENT || !isPort || (!isAddress && !isName)) return undefined;
+  const usernameFragment = / ufrag (\S{1,256})/.exec(line)?.[1];
   return {
     foundation: id,
     transport: transport.toLowerCase() === 'udp' ? 'udp' : 'tcp',
@@ -51,6 +56,7 @@ export function parseCandidate(line: string): Candidate | undefined {
     address: isName ? host.toLowerCase() : canonicalAddress(host),
     port: Number(port),
     type: toType(type.toLowerCase()),
+    ...(usernameFragment === undefined ? {} : { usernameFragment }),
   };
 }
 

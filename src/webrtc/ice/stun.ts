@@ -113,7 +113,10 @@ export function hasIntegrity({ raw, integrityAt }: StunMessage, key: string | Bu
   // The covered length ends with MESSAGE-INTEGRITY itself, whatever follows.
   const covered = Buffer.from(raw.subarray(0, integrityAt));
   covered.writeUInt16BE(end - HEADER_BYTES, 2);
-  return createHmac('sha1', key).update(covered).digest().equals(raw.subarray(integrityAt + 4, end));
+  return createHmac('sha1', key)
+    .update(covered)
+    .digest()
+    .equals(raw.subarray(integrityAt + 4, end));
 }
 
 /** Writes a message; with a `key` MESSAGE-INTEGRITY and FINGERPRINT are added. */

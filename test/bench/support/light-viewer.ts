@@ -23,6 +23,7 @@ export interface LightViewerOptions {
 /** Chrome's cadence: feedback at its shortest interval, where the bandwidth allows it, and a report a second. */
 const FEEDBACK_INTERVAL_MS = 50;
 const REPORT_INTERVAL_MS = 1000;
+const TRANSPORT_CC = /^a=extmap:(\d+) .*transport-wide-cc/m;
 const MIME_TYPE = { h264: 'video/H264', h265: 'video/H265', vp8: 'video/VP8' } as const;
 const PROFILE_ID = { AES_CM_128_HMAC_SHA1_80: 1, AEAD_AES_128_GCM: 7 } as const;
 
@@ -38,7 +39,7 @@ export class LightViewer {
   /** Keys of what the sender encrypts; set once connected. */
   senderKeys: SrtpKeys | undefined;
   readonly #peer: RTCPeerConnection;
-  readonly #counter: PacketCounter;
+  #counter = new PacketCounter(0);
   #srtcpOut: SrtcpContext | undefined;
   #srtcpIn: SrtcpContext | undefined;
   #timers: NodeJS.Timeout[] = [];
@@ -49,6 +50,7 @@ export class LightViewer {
     const extensions = [useSdesMid(), ...(transportCc ? [useTransportWideCC()] : [])];
     this.#peer = new RTCPeerConnection({
       iceServers: [],
+      bundlePolicy: 'max-bundle',
       codecs: {
         video: [
           new RTCRtpCodecParameters({
@@ -75,8 +77,6 @@ export class LightViewer {
     this.#peer.addTransceiver('video', { direction: 'recvonly' });
     this.#peer.addTransceiver('audio', { direction: 'recvonly' });
     if (profile) restrictProfiles(this.#peer, PROFILE_ID[profile]);
-    // Set in the order of the list above.
-    this.#counter = new PacketCounter(transportCc ? 2 : 0);
   }
 
   /** The offer, with all candidates. */
@@ -93,6 +93,7 @@ export class LightViewer {
         else if (state === 'failed' || state === 'closed') reject(new Error(`the viewer's connection ${state}`));
       });
     });
+    this.#counter = new PacketCounter(Number(TRANSPORT_CC.exec(answer)?.[1] ?? 0));
     this.#takeMedia();
     await this.#peer.setRemoteDescription({ type: 'answer', sdp: answer });
     await connected;

@@ -9,7 +9,8 @@ import { directMqtt } from '../../../src/iot/direct-mqtt.ts';
 import { MqttConnection, NotConnectedError } from '../../../src/iot/mqtt-connection.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
-import { ConnectedDevice, connected, disconnected, Inbox, quiet } from './support/device.ts';
+import { Relay } from './support/relay.ts';
+import { closeCloud, ConnectedDevice, connected, disconnected, Inbox, quiet } from './support/device.ts';
 
 interface Message {
   topic: string;
@@ -26,7 +27,7 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
       cloudInbox.add({ topic, text: payload.toString() }),
     );
   });
-  after(() => cloud.close());
+  after(() => closeCloud(cloud));
 
   async function device(name: string, options?: ConstructorParameters<typeof ConnectedDevice>[2]) {
     const made = new ConnectedDevice(cloud, await cloud.createDevice(name), options);
@@ -75,9 +76,12 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
   });
 
   test('what is queued while offline arrives in order, bounded, of one key the newest', async () => {
-    const one = await device('queue', { queue: { maxMessages: 4, maxBytes: 10_000 } });
+    const relay = new Relay(cloud.iot.endpoint);
+    await relay.start();
+    const queue = { maxMessages: 4, maxBytes: 10_000 };
+    const one = await device('queue', { queue, endpoint: relay.endpoint });
     const lost = disconnected(one.bus);
-    await cloud.iot.stop();
+    relay.stop();
     await lost;
     await assert.rejects(one.bus.publish('kvs-webrtc/queue/now', 'x'), NotConnectedError);
     for (const text of ['1', '2', '3']) one.bus.enqueue('kvs-webrtc/queue/metrics', text);
@@ -86,7 +90,7 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
     for (const text of ['4', '5']) one.bus.enqueue('kvs-webrtc/queue/metrics', text);
     const { queued, dropped } = one.bus.statistics;
     assert.deepEqual({ queued, dropped }, { queued: 4, dropped: 2 });
-    await cloud.iot.start();
+    await relay.start();
     await heard('kvs-webrtc/queue/metrics', '5');
     const arrived = cloudInbox.items.filter(({ topic }) => /queue\/(metrics|state)/.test(topic));
     assert.deepEqual(
@@ -94,6 +98,7 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
       ['3', 'streaming', '4', '5'],
     );
     await one.close();
+    relay.stop();
     assert.equal(one.bus.statistics.queued, 0);
   });
 
@@ -111,16 +116,16 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
   });
 
   test('the last will tells of a device that has vanished', async () => {
-    const relay = await startRelay(Number(cloud.iot.endpoint.split(':')[1]));
+    const relay = new Relay(cloud.iot.endpoint);
+    await relay.start();
     const files = await cloud.createDevice('vanishing');
-    const transport = directMqtt({ ...files, endpoint: `localhost:${relay.port}`, clock: systemClock });
+    const transport = directMqtt({ ...files, endpoint: relay.endpoint, clock: systemClock });
     const bus = new MqttConnection({ transport, log: quiet });
     const run = assert.rejects(bus.run(new AbortController().signal), /MQTT connection lost/);
     await connected(bus);
-    relay.cut();
+    relay.stop();
     await heard('kvs-webrtc/vanishing/status', '{"state":"offline","reason":"connection lost"}');
     await run;
-    relay.close();
   });
 
   test('a second client with the same id takes over', async () => {
@@ -203,25 +208,6 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
     rmSync(directory, { recursive: true });
   });
 });
-
-/** A TCP relay in front of a port, which can be cut as by a dead link's end. */
-async function startRelay(target: number) {
-  const sockets: Socket[] = [];
-  const server = createServer((socket) => {
-    const upstream = connectTcp(target, '127.0.0.1');
-    sockets.push(socket, upstream);
-    for (const each of [socket, upstream]) each.on('error', () => each.destroy());
-    socket.pipe(upstream).pipe(socket);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(address && typeof address === 'object');
-  return {
-    port: address.port,
-    cut: () => sockets.forEach((socket) => socket.destroy()),
-    close: () => server.close(),
-  };
-}
 
 async function startConnectProxy() {
   const requests: string[] = [];

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** Any bytes as the body of a NAL unit: start codes are escaped, and the last byte is not zero (H.264 7.4.1). */
 function escape(bytes: Uint8Array): Buffer {

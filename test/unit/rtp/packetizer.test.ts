@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { MediaCodec } from '../../../src/rtp/access-unit.ts';
 import { packetize } from '../../../src/rtp/packetizer.ts';
 import { MAX_PAYLOAD_BYTES, type Payloads } from '../../../src/rtp/payload-writer.ts';
@@ -8,7 +8,7 @@ import { depacketize } from '../../support/rtp-depacketizer.ts';
 import { h264Unit, h265Unit } from './annex-b-units.ts';
 
 function payloadsOf({ data, starts, lengths, count }: Payloads): Buffer[] {
-  return Array.from({ length: count }, (_, i) => data.subarray(starts[i]!, starts[i]! + lengths[i]!));
+  return Array.from({ length: count }, (_, i) => data.subarray(starts[i], starts[i]! + lengths[i]!));
 }
 
 function roundTrip(codec: MediaCodec, unit: Buffer): Buffer {
@@ -61,7 +61,7 @@ test('SPS, PPS, SEI and a small slice share one packet', () => {
   assert.equal(payloads.count, 1);
   assert.equal(
     payloadsOf(payloads)[0]!.toString('hex'),
-    '780004' + '6742c01f' + '0004' + '68ce3c80' + '0004' + '0605ff80' + '0004' + '65888040',
+    '780004 6742c01f 0004 68ce3c80 0004 0605ff80 0004 65888040'.replaceAll(' ', ''),
   );
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { SrtcpContext } from '../../../src/rtp/srtcp.ts';
 import { deriveSessionKeys, saltBytes, type SrtpKeys, type SrtpProfile } from '../../../src/rtp/srtp-keys.ts';
 import { REPLAY_WINDOW } from '../../../src/rtp/replay-window.ts';

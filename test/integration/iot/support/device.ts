@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createLog, type Log } from '../../../../src/log.ts';
 import { directMqtt } from '../../../../src/iot/direct-mqtt.ts';
 import {
@@ -43,12 +45,12 @@ export class ConnectedDevice {
   constructor(
     cloud: LocalCloud,
     device: Device,
-    options: Partial<MqttConnectionOptions> & { proxyEnv?: Record<string, string> } = {},
+    options: Partial<MqttConnectionOptions> & { proxyEnv?: Record<string, string>; endpoint?: string } = {},
   ) {
-    const { proxyEnv, ...rest } = options;
+    const { proxyEnv, endpoint = cloud.iot.endpoint, ...rest } = options;
     const transport = directMqtt({
       ...device,
-      endpoint: cloud.iot.endpoint,
+      endpoint,
       clock: systemClock,
       ...(proxyEnv && { proxyEnv }),
     });
@@ -68,6 +70,14 @@ export class ConnectedDevice {
     this.#stop.abort();
     await Promise.all(this.#parts);
   }
+}
+
+/** The native MQTT client holds the process until it is garbage. */
+export async function closeCloud(cloud: LocalCloud): Promise<void> {
+  await cloud.close();
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  systemClock.every(50, collect);
 }
 
 /** Resolves when connected, at once where it is already. */

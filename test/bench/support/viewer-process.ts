@@ -1,0 +1,97 @@
+/**
+ * The receiving end of a benchmark, in a process of its own: light viewers that only count, or for the floor program
+ * plain UDP sockets. Driven over IPC by `Viewers`.
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { send } from './ipc.ts';
+import { LatencyRecorder, type Latencies } from './latency-recorder.ts';
+import { LightViewer, type LightViewerOptions } from './light-viewer.ts';
+import type { SourceCounts } from './packet-counter.ts';
+
+export type ViewerRequest =
+  | { type: 'offer'; id: string; options: LightViewerOptions & { latencies?: boolean } }
+  | { type: 'accept'; id: string; answer: string }
+  | { type: 'listen'; id: string }
+  | { type: 'counts' }
+  | { type: 'latencies' }
+  | { type: 'close' };
+
+export interface ViewerCounts {
+  /** RTP datagrams of every kind, by viewer. */
+  sources: Record<string, SourceCounts[]>;
+}
+
+export interface ViewerAnswers {
+  offer: string;
+  accept: undefined;
+  listen: number;
+  counts: ViewerCounts;
+  latencies: Latencies;
+  close: undefined;
+}
+
+const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
+
+const viewers = new Map<string, LightViewer>();
+const plain = new Map<string, { socket: Socket; packets: number; bytes: number }>();
+const latency = new LatencyRecorder();
+
+async function handle(request: ViewerRequest): Promise<ViewerAnswers[ViewerRequest['type']]> {
+  switch (request.type) {
+    case 'offer': {
+      const viewer = new LightViewer(request.options);
+      viewers.set(request.id, viewer);
+      if (request.options.latencies) latency.watch(viewer);
+      return viewer.offer();
+    }
+    case 'accept':
+      return viewers.get(request.id)?.accept(request.answer);
+    case 'listen':
+      return listen(request.id);
+    case 'counts':
+      return { sources: counts() };
+    case 'latencies':
+      return latency.take();
+    case 'close':
+      return close();
+  }
+}
+
+async function listen(id: string): Promise<number> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
+  const entry = { socket, packets: 0, bytes: 0 };
+  socket.on('message', (packet) => {
+    entry.packets += 1;
+    entry.bytes += packet.length;
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  plain.set(id, entry);
+  return socket.address().port;
+}
+
+function counts(): Record<string, SourceCounts[]> {
+  const light = [...viewers].map(([id, viewer]) => [id, viewer.sources()] as const);
+  const bare = [...plain].map(
+    ([id, { packets, bytes }]) => [id, [{ ssrc: 0, payloadType: 0, packets, bytes, lost: 0 }]] as const,
+  );
+  return Object.fromEntries([...light, ...bare]);
+}
+
+async function close(): Promise<undefined> {
+  await Promise.all([...viewers.values()].map((viewer) => viewer.close()));
+  for (const { socket } of plain.values()) socket.close();
+  viewers.clear();
+  plain.clear();
+  return undefined;
+}
+
+process.on('message', ({ call, request }: { call: number; request: ViewerRequest }) => {
+  handle(request).then(
+    (answer) => send({ call, answer }),
+    (error: unknown) => send({ call, error: String(error) }),
+  );
+});
+// A benchmark that died must not leave its viewers behind.
+process.on('disconnect', () => process.exit());
