@@ -1,10 +1,20 @@
 import { Agent as HttpsAgent } from 'node:https';
 import { Camera } from './camera/camera.ts';
-import { CameraChannel, type CameraChannelStatus } from './camera-channel.ts';
+import { CameraChannel } from './camera-channel.ts';
+import { CameraChannels } from './camera-channels.ts';
+import { buildConfig } from './config/build.ts';
 import type { AgentConfig, CameraConfig } from './config/config.ts';
+import type { Layer } from './config/layers.ts';
 import { chooseCredentials } from './identity/choose-credentials.ts';
 import { CachedCredentials } from './identity/credentials.ts';
-import type { Log } from './log.ts';
+import { readLogin } from './identity/secrets.ts';
+import { DesiredConfig } from './iot/desired-config.ts';
+import type { CameraStatus } from './iot/device-status.ts';
+import { directMqtt } from './iot/direct-mqtt.ts';
+import { LastGoodFile } from './iot/last-good.ts';
+import { MqttConnection } from './iot/mqtt-connection.ts';
+import { IotLink } from './iot-link.ts';
+import type { RootLog } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { supervise } from './runtime/supervise.ts';
@@ -18,11 +28,14 @@ import { prepareCertificate } from './webrtc/werift/dtls.ts';
 import { WeriftTransport } from './webrtc/werift/werift-transport.ts';
 
 export interface AgentOptions {
-  config: AgentConfig;
+  /** The local layers, lowest first. */
+  layers: readonly Layer[];
+  /** Reads them again. */
+  reload: () => Promise<Layer[]>;
   env: NodeJS.ProcessEnv;
   clock: Clock;
   random: Random;
-  log: Log;
+  log: RootLog;
 }
 
 /** What all cameras share. */
@@ -38,47 +51,70 @@ interface Shared {
 /** The composition root: builds the parts, wires them, runs them, and stops them in reverse. */
 export class Agent {
   readonly #options: AgentOptions;
-  #channels: CameraChannel[] = [];
 
   constructor(options: AgentOptions) {
     this.#options = options;
   }
 
-  status(): Record<string, CameraChannelStatus> {
-    return Object.fromEntries(this.#channels.map((channel) => [channel.name, channel.status]));
-  }
-
   /**
    * Resolves when `signal` has aborted and everything is closed.
-   * @throws FatalStartupError when the configured identity cannot be used.
+   * @throws FatalStartupError when the local configuration or the configured identity cannot be used.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { config, clock, random, log } = this.#options;
-    const shared = await this.#prepare();
-    signal.addEventListener('abort', () => shared.controlPlane.close(), { once: true });
-    this.#channels = Object.entries(config.cameras).map(([name, camera]) =>
-      this.#createChannel(name, camera, shared),
+    const { layers, clock, random, log } = this.#options;
+    let link: IotLink | undefined;
+    const desired = new DesiredConfig({
+      local: layers,
+      apply: (next, stop) => this.#apply(next, channels, stop),
+      report: (reported) => link?.report(reported),
+      ...this.#lastGood(),
+      log,
+    });
+    const config = await desired.start();
+    const shared = await this.#prepare(config);
+    const channels = new CameraChannels((name, camera) =>
+      this.#createChannel(name, camera, config, shared, () => link?.statusChanged()),
     );
+    link = this.#createLink(config, desired, channels);
     log.info({ version: agentVersion, cameras: Object.keys(config.cameras) }, 'agent started');
+    await this.#apply(config, channels, signal);
     await Promise.all([
       supervise((stop) => shared.credentials.run(stop), signal, { name: 'credentials', clock, random, log }),
-      ...this.#channels.map((channel) => channel.run(signal)),
+      link?.run(signal),
+      this.#closeOnAbort(signal, desired, channels, shared),
     ]);
-    shared.httpsAgent.destroy();
     log.info({}, 'agent stopped');
   }
 
-  async #prepare(): Promise<Shared> {
-    const { config, env, clock, random, log } = this.#options;
+  /** Makes a configuration the one that runs; what only a restart could change is local and never comes here anew. */
+  async #apply(config: AgentConfig, channels: CameraChannels, signal: AbortSignal): Promise<void> {
+    this.#options.log.level = config.log.level;
+    await channels.apply(config.cameras, signal);
+  }
+
+  async #closeOnAbort(
+    signal: AbortSignal,
+    desired: DesiredConfig,
+    channels: CameraChannels,
+    shared: Shared,
+  ): Promise<void> {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    shared.controlPlane.close();
+    await Promise.all([desired.close(), channels.close()]);
+    shared.httpsAgent.destroy();
+  }
+
+  async #prepare(config: AgentConfig): Promise<Shared> {
+    const { env, clock, random, log } = this.#options;
     const certificate = prepareCertificate();
     const skew = new ClockSkew(clock);
     const onServerTime = (serverTimeMs: number) => skew.learn(new Date(serverTimeMs).toUTCString());
     const source = await chooseCredentials({ config, env, clock, log, onServerTime });
     const credentials = new CachedCredentials({ source, clock, random, log });
     const { region, endpoint, useFips, useDualStack } = config.aws;
-    const httpsAgent = new HttpsAgent({ keepAlive: true, proxyEnv: env });
+    const agent = new HttpsAgent({ keepAlive: true, proxyEnv: env });
     const controlPlane = new AwsControlPlane({
-      agent: httpsAgent,
+      agent,
       region,
       endpoint,
       useFips,
@@ -87,20 +123,48 @@ export class Agent {
       skew,
       clock,
     });
-    return { credentials, controlPlane, skew, httpsAgent, certificate: await certificate };
+    return { credentials, controlPlane, skew, httpsAgent: agent, certificate: await certificate };
+  }
+
+  /** Undefined where IoT Core is not reached: switched off, or nothing to reach it with. */
+  #createLink(config: AgentConfig, desired: DesiredConfig, channels: CameraChannels): IotLink | undefined {
+    const { env, reload, clock, random, log } = this.#options;
+    const { thingName, certificatePath, privateKeyPath, rootCaPath } = config.device;
+    const { transport, endpoint } = config.mqtt;
+    if (transport === 'off' || endpoint === '' || thingName === '') return undefined;
+    const files = { certificatePath, privateKeyPath, rootCaPath };
+    return new IotLink({
+      mqtt: new MqttConnection({
+        transport: directMqtt({ thingName, endpoint, ...files, proxyEnv: env, clock }),
+        log,
+      }),
+      thingName,
+      shadowName: config.shadow.name,
+      desired,
+      cameras: () => mapStatus(channels),
+      restartCamera: async (name) => channels.find(name)?.restartCamera(),
+      reload: async () => desired.replaceLocal(await reload()),
+      allowedCommands: config.commands.allowed,
+      clock,
+      random,
+      log,
+    });
   }
 
   #createChannel(
     name: string,
     camera: CameraConfig,
+    config: AgentConfig,
     { credentials, controlPlane, skew, httpsAgent, certificate }: Shared,
+    onStatus: () => void,
   ): CameraChannel {
-    const { config, clock, random } = this.#options;
+    const { env, clock, random } = this.#options;
     const log = this.#options.log.child({ camera: name });
     const { region, endpoint, createChannel } = config.aws;
-    const { stateDirectory } = config;
+    const { stateDirectory, ffmpeg, secrets } = config;
+    const { channelName } = camera;
     const channel = new SignalingChannel({
-      channelName: camera.channelName,
+      channelName,
       region,
       controlPlane,
       clock,
@@ -113,8 +177,16 @@ export class Agent {
     return new CameraChannel({
       name,
       config: camera,
-      createCamera: () =>
-        new Camera({ name, config: camera, ffmpegPath: config.ffmpeg.path, clock, random, log }),
+      createCamera: (capture) =>
+        new Camera({
+          name,
+          config: capture,
+          ffmpegPath: ffmpeg.path,
+          resolveCredentials: (ref, host) => readLogin(secrets, env, ref, host),
+          clock,
+          random,
+          log,
+        }),
       channel,
       createSignaling: (handler) =>
         new Signaling({
@@ -132,6 +204,27 @@ export class Agent {
       clock,
       random,
       log,
+      onStatus,
     });
   }
+
+  #lastGood(): { lastGood?: LastGoodFile } {
+    const { stateDirectory, shadow } = buildConfig(this.#options.layers);
+    return stateDirectory === ''
+      ? {}
+      : { lastGood: new LastGoodFile(stateDirectory, shadow.name, this.#options.log) };
+  }
+}
+
+function mapStatus(channels: CameraChannels): Record<string, CameraStatus> {
+  const entries = Object.entries(channels.status()).map(
+    ([name, { camera, viewers }]): [string, CameraStatus] => {
+      const { state, reason, lastFrameAt } = camera;
+      const status: CameraStatus = { state, viewers };
+      if (reason !== undefined) status.reason = reason;
+      if (lastFrameAt !== undefined) status.lastFrameAt = lastFrameAt;
+      return [name, status];
+    },
+  );
+  return Object.fromEntries(entries);
 }

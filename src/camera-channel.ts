@@ -1,7 +1,10 @@
-import { Camera, type CameraStatus } from './camera/camera.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { CameraSlot } from './camera/camera-slot.ts';
+import type { Camera, CameraStatus } from './camera/camera.ts';
 import type { CameraConfig } from './config/config.ts';
 import { errorText } from './errors.ts';
 import type { Log } from './log.ts';
+import type { AccessUnit } from './rtp/access-unit.ts';
 import { MediaStream } from './rtp/media-stream.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
@@ -17,13 +20,15 @@ import type { ViewerStreams } from './webrtc/viewer-session.ts';
 export interface CameraChannelOptions {
   name: string;
   config: CameraConfig;
-  createCamera: () => Camera;
+  createCamera: (config: CameraConfig) => Camera;
   channel: SignalingChannel;
   createSignaling: (handler: SignalingHandler) => Signaling;
   createTransport: () => SecureTransport;
   clock: Clock;
   random: Random;
   log: Log;
+  /** Something in `status` has changed. */
+  onStatus: () => void;
 }
 
 export interface CameraChannelStatus {
@@ -37,19 +42,30 @@ export interface CameraChannelStatus {
 export class CameraChannel {
   readonly name: string;
   readonly #options: CameraChannelOptions;
-  readonly #camera: Camera;
+  readonly #camera: CameraSlot;
   readonly #signaling: Signaling;
   readonly #master: Master;
-  readonly #streams = new Map<string, MediaStream>();
+  readonly #streams: ViewerStreams;
+  #config: CameraConfig;
 
   constructor(options: CameraChannelOptions) {
-    const { name, config, createCamera, channel, createSignaling, createTransport, clock, random, log } =
-      options;
+    const {
+      name,
+      config,
+      createCamera,
+      channel,
+      createSignaling,
+      createTransport,
+      clock,
+      random,
+      log,
+      onStatus,
+    } = options;
     this.name = name;
     this.#options = options;
-    this.#camera = createCamera();
-    this.#camera.onAccessUnit((track, unit) => this.#streams.get(track)?.push(unit));
-    const streams = this.#createStreams();
+    this.#config = config;
+    this.#streams = createStreams(config, clock);
+    this.#camera = new CameraSlot(config, createCamera, (track, unit) => this.#push(track, unit), onStatus);
     this.#signaling = createSignaling({
       onOffer: (clientId, sdp) => this.#master.onOffer(clientId, sdp),
       onCandidate: (clientId, { candidate }) => this.#master.onCandidate(clientId, candidate),
@@ -58,8 +74,12 @@ export class CameraChannel {
     });
     this.#master = new Master({
       channelName: channel.channelName,
-      maxViewers: config.viewers.max,
-      media: { streams, capabilities: capabilities(config), acquire: () => this.#camera.acquire() },
+      maxViewers: () => this.#config.viewers.max,
+      media: {
+        streams: this.#streams,
+        capabilities: () => capabilities(this.#config),
+        acquire: () => this.#camera.acquire(),
+      },
       signaling: {
         sendAnswer: (clientId, sdp) => this.#signaling.sendAnswer(clientId, sdp),
         sendCandidate: (clientId, candidate) =>
@@ -95,16 +115,68 @@ export class CameraChannel {
     }
   }
 
-  #createStreams(): ViewerStreams {
-    const { config, clock } = this.#options;
-    const [best = 'high'] = Object.keys(config.video.renditions);
-    const video = new MediaStream({ codec: config.video.codec, clock });
-    this.#streams.set(best, video);
-    if (!config.audio.enabled) return { video, audio: undefined };
-    const audio = new MediaStream({ codec: config.audio.codec, clock });
-    this.#streams.set('audio', audio);
-    return { video, audio };
+  /**
+   * Takes another configuration while viewers watch: they stay connected and see the new picture from its first key frame on.
+   * False where that cannot be, and the channel has to be built anew.
+   */
+  async reconfigure(config: CameraConfig): Promise<boolean> {
+    const old = this.#config;
+    if (!isDeepStrictEqual(sessionKeys(old), sessionKeys(config))) return false;
+    this.#config = config;
+    if (isDeepStrictEqual(captureKeys(old), captureKeys(config))) return true;
+    this.#streams.video.markDamaged();
+    await this.#camera.replace(config);
+    return true;
   }
+
+  /** Captures anew. */
+  async restartCamera(): Promise<void> {
+    await this.#camera.replace(this.#config);
+  }
+
+  #push(track: string, unit: AccessUnit): void {
+    if (track === 'audio') this.#streams.audio?.push(unit);
+    else if (track === bestRendition(this.#config)) this.#streams.video.push(unit);
+  }
+}
+
+/** What the viewers' sessions are built on. */
+function sessionKeys({
+  channelName,
+  enabled,
+  video,
+  audio,
+  dataChannel,
+  twcc,
+  storage,
+}: CameraConfig): unknown {
+  return {
+    channelName,
+    enabled,
+    videoCodec: video.codec,
+    hasAudio: audio.enabled,
+    audioCodec: audio.codec,
+    dataChannel,
+    twcc,
+    storage,
+  };
+}
+
+/** What the capture is built on: everything but the number of viewers. */
+function captureKeys(config: CameraConfig): unknown {
+  return { ...config, viewers: undefined };
+}
+
+/** Renditions stand best first. */
+function bestRendition({ video }: CameraConfig): string {
+  return Object.keys(video.renditions)[0] ?? 'high';
+}
+
+function createStreams({ video, audio }: CameraConfig, clock: Clock): ViewerStreams {
+  return {
+    video: new MediaStream({ codec: video.codec, clock }),
+    audio: audio.enabled ? new MediaStream({ codec: audio.codec, clock }) : undefined,
+  };
 }
 
 function capabilities({ video, audio, twcc }: CameraConfig): Capabilities {

@@ -28,17 +28,23 @@ async function main(): Promise<number> {
   if (values.help || command === undefined) return print(USAGE);
   if (command !== 'run' && command !== 'check-config')
     throw new FatalStartupError(`unknown command "${command}"; see --help`);
-  const layers = await loadLocal({
-    ...(values.config === undefined ? {} : { file: values.config }),
-    env: process.env,
-  });
+  const file = values.config === undefined ? {} : { file: values.config };
+  const load = () => loadLocal({ ...file, env: process.env });
+  const layers = await load();
   const config = buildConfig(layers);
   if (command === 'check-config') return print('the configuration is valid');
   const log = createLog(config.log.level);
   process.on('unhandledRejection', (reason) =>
     log.error({ error: errorText(reason) }, 'unhandled rejection'),
   );
-  const agent = new Agent({ config, env: process.env, clock: systemClock, random: systemRandom, log });
+  const agent = new Agent({
+    layers,
+    reload: load,
+    env: process.env,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
   await agent.run(stopSignal());
   return 0;
 }

@@ -27,7 +27,9 @@ export class AudioTrack {
   readonly #options: AudioTrackOptions;
   #timer: Timer | undefined;
   #state: 'on' | 'silence' | 'off' = 'off';
+  /** Both on the monotonic clock. */
   #lastRealAt = 0;
+  #pictureSince: number | undefined;
   #lastCaptureTimeMs = 0;
 
   constructor(options: AudioTrackOptions) {
@@ -47,6 +49,7 @@ export class AudioTrack {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#pictureSince = undefined;
     this.#set('off');
   }
 
@@ -60,12 +63,14 @@ export class AudioTrack {
 
   #tick(): void {
     const { clock, silenceWanted, codec } = this.#options;
+    const uptime = clock.monotonic();
     if (!silenceWanted()) {
-      this.#lastRealAt = Math.max(this.#lastRealAt, clock.monotonic() - SILENCE_AFTER_MS / 2);
-      if (this.#state === 'silence') this.#set('off');
+      this.#pictureSince = undefined;
+      if (uptime - this.#lastRealAt >= SILENCE_AFTER_MS) this.#set('off');
       return;
     }
-    if (clock.monotonic() - this.#lastRealAt < SILENCE_AFTER_MS) return;
+    this.#pictureSince ??= uptime;
+    if (uptime - Math.max(this.#lastRealAt, this.#pictureSince) < SILENCE_AFTER_MS) return;
     this.#set('silence');
     const now = clock.now();
     const behind = now - this.#lastCaptureTimeMs;

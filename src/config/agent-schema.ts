@@ -1,6 +1,6 @@
 import { LOG_LEVELS } from '../log.ts';
 import type { AgentConfig, SecretReference } from './config.ts';
-import { choice, flag, hostAndPort, list, orEmpty, path, text, whole } from './formats.ts';
+import { choice, flag, hostAndPort, list, orEmpty, orNone, path, text, whole } from './formats.ts';
 import type { Shape } from './shape.ts';
 
 /** AWS names things and shadows alike. */
@@ -97,6 +97,14 @@ export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secret
       doc: 'Named shadow that configures the agent; `<name>-status` reports its state.',
       format: text('name', '1 to 57 letters, digits and _ - :', /^[a-zA-Z0-9_:-]{1,57}$/),
       default: 'kvs-webrtc',
+      scope: 'local',
+    },
+  },
+  commands: {
+    allowed: {
+      doc: 'Commands that are taken over MQTT: `status`, `restart-camera`, `reload`.',
+      format: orNone(list(choice('status', 'restart-camera', 'reload'))),
+      default: ['status'],
       scope: 'local',
     },
   },

@@ -80,6 +80,8 @@ export interface AgentConfig {
   };
   mqtt: { transport: 'auto' | 'ipc' | 'direct' | 'off'; endpoint: string };
   shadow: { name: string };
+  /** Over MQTT. */
+  commands: { allowed: string[] };
   metrics: { intervalSeconds: number; logDurations: boolean };
   log: { level: LogLevel };
   ffmpeg: { path: string };

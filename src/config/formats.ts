@@ -76,6 +76,14 @@ export function orEmpty(format: Format): Format {
   return { ...format, accepts: (value) => value === '' || format.accepts(value) };
 }
 
+/** A list, or an empty one. */
+export function orNone(format: Format): Format {
+  return {
+    ...format,
+    accepts: (value) => (Array.isArray(value) && value.length === 0) || format.accepts(value),
+  };
+}
+
 /** A path of this machine; one that began with `-` could be read as an option. */
 export const path: Format = text('path', 'a path that does not begin with "-"', /^[^-].{0,1023}$/);
 

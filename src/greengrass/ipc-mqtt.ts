@@ -1,8 +1,9 @@
+import type { greengrasscoreipc } from 'aws-iot-device-sdk-v2';
 import type { IpcClient } from './ipc-client.ts';
 import type { IpcConnection } from './ipc-connection.ts';
 import { IpcError } from './ipc-error.ts';
 
-/** The MQTT session that the message bus runs on: the same shape that the direct connection has. */
+/** The session that the message bus runs on: the same shape that the direct MQTT connection has. */
 export interface IpcMqttSession {
   publish(topic: string, payload: string, qos: 0 | 1): Promise<void>;
   subscribe(topicFilter: string): Promise<void>;
@@ -21,24 +22,24 @@ export interface IpcMqttOptions {
 
 /** Lite ends the connection on a larger frame, and everything on it: MQTT, configuration, state. */
 const LITE_FRAME_BYTES = 10_000;
-/** Of a PublishToIoTCore frame besides its JSON: lengths, CRCs and five headers are 130 B. */
+/** Of a PublishToIoTCore frame besides its JSON: lengths, CRCs and the headers that the SDK adds. */
 const FRAME_OVERHEAD_BYTES = 160;
 /** IoT Core's largest message. */
 const MAX_PAYLOAD_BYTES = 128 * 1024;
 
 /**
- * MQTT through the nucleus. "Connected" means the nucleus, not the cloud: classic keeps what it cannot send yet, lite
- * refuses it at once (then it stays in the bus's own queue). Lite drops messages from the cloud above about 5,000 B
- * without a word. Overlapping topic filters get a message once each.
+ * MQTT through the nucleus. "Connected" means the nucleus, not the cloud: classic keeps what it cannot send yet and
+ * has a session that the cloud keeps messages for. Lite refuses at once (then it stays in the bus's own queue) and
+ * begins a clean session: what the cloud sent meanwhile is lost. So the first success after a failure there counts as
+ * a new connection, after which everything is fetched anew. Lite also drops messages from the cloud above about
+ * 5,000 B without a word. Overlapping topic filters get a message once each.
  */
 export class IpcMqtt {
-  readonly #ipc: IpcClient;
-  readonly #refused: (message: string) => Error;
+  readonly #options: IpcMqttOptions;
   #tooLarge = 0;
 
-  constructor({ ipc, refused }: IpcMqttOptions) {
-    this.#ipc = ipc;
-    this.#refused = refused;
+  constructor(options: IpcMqttOptions) {
+    this.#options = options;
   }
 
   /** Messages not sent because the nucleus would have ended the connection over them. */
@@ -48,87 +49,110 @@ export class IpcMqtt {
 
   /** Resolves when the nucleus is there; rejects when `signal` aborts. */
   async connect(onMessage: MessageHandler, signal: AbortSignal): Promise<IpcMqttSession> {
-    const connection = await this.#ipc.connected(signal);
-    const subscriptions = new Map<string, () => Promise<void>>();
-    const closed = Promise.withResolvers<Error>();
-    const undoAll = async () => {
-      closed.resolve(new Error('closed'));
-      const undo = [...subscriptions.values()];
-      subscriptions.clear();
-      await Promise.all(undo.map((each) => each()));
+    const { ipc, refused } = this.#options;
+    const connection = await ipc.connected(signal);
+    const { QOS } = await import('aws-iot-device-sdk-v2/dist/greengrasscoreipc/model.js');
+    const checkSize = (topic: string, payloadBytes: number) => {
+      if (fits(connection, topic, payloadBytes)) return;
+      this.#tooLarge += 1;
+      const what = `a message of ${payloadBytes} B to ${topic}`;
+      throw refused(`${what} is too large for the ${connection.nucleus} nucleus`);
     };
-    return {
-      lost: Promise.race([connection.lost, closed.promise]),
-      publish: (topic, payload, qos) => this.#publish(connection, topic, payload, qos),
-      subscribe: async (topicFilter) => {
-        const undo = await this.#subscribe(connection, topicFilter, onMessage);
-        await subscriptions.get(topicFilter)?.();
-        subscriptions.set(topicFilter, undo);
-      },
-      unsubscribe: async (topicFilter) => {
-        const undo = subscriptions.get(topicFilter);
-        subscriptions.delete(topicFilter);
-        await undo?.();
-      },
-      // The IPC connection belongs to others too.
-      close: undoAll,
-    };
+    return new Session({
+      connection,
+      qos: [QOS.AT_MOST_ONCE, QOS.AT_LEAST_ONCE],
+      onMessage,
+      refused,
+      checkSize,
+    });
+  }
+}
+
+function fits({ nucleus }: IpcConnection, topicName: string, payloadBytes: number): boolean {
+  if (nucleus === 'classic') return payloadBytes <= MAX_PAYLOAD_BYTES;
+  const base64Bytes = Math.ceil(payloadBytes / 3) * 4;
+  const json = JSON.stringify({ topicName, qos: '1', payload: '' });
+  return FRAME_OVERHEAD_BYTES + Buffer.byteLength(json) + base64Bytes < LITE_FRAME_BYTES;
+}
+
+type SdkQos = greengrasscoreipc.model.QOS;
+
+interface SessionOptions {
+  connection: IpcConnection;
+  /** The SDK's constants for 0 and 1. */
+  qos: readonly [SdkQos, SdkQos];
+  onMessage: MessageHandler;
+  refused: (message: string) => Error;
+  /** Throws where a message would end the connection. */
+  checkSize: (topic: string, payloadBytes: number) => void;
+}
+
+class Session implements IpcMqttSession {
+  readonly lost: Promise<Error>;
+  readonly #options: SessionOptions;
+  readonly #subscriptions = new Map<string, () => Promise<void>>();
+  readonly #end: (reason: Error) => void;
+  #wasOffline = false;
+
+  constructor(options: SessionOptions) {
+    const ended = Promise.withResolvers<Error>();
+    this.#options = options;
+    this.#end = ended.resolve;
+    this.lost = Promise.race([options.connection.lost, ended.promise]);
   }
 
-  async #publish(connection: IpcConnection, topicName: string, payload: string, qos: 0 | 1): Promise<void> {
-    const { QOS } = await model();
-    const request = {
-      topicName,
-      payload: Buffer.from(payload),
-      qos: qos === 1 ? QOS.AT_LEAST_ONCE : QOS.AT_MOST_ONCE,
-    };
-    this.#checkSize(connection, topicName, request.payload.byteLength);
-    await connection
-      .call('PublishToIoTCore', (client) => client.publishToIoTCore(request))
-      .catch((error: unknown) => this.#rethrow(error, `publishing to ${topicName}`));
-  }
-
-  async #subscribe(
-    connection: IpcConnection,
-    topicName: string,
-    onMessage: MessageHandler,
-  ): Promise<() => Promise<void>> {
-    const { QOS } = await model();
+  async publish(topicName: string, text: string, level: 0 | 1): Promise<void> {
+    const { connection, qos, checkSize } = this.#options;
+    const payload = Buffer.from(text);
+    checkSize(topicName, payload.byteLength);
+    const request = { topicName, payload, qos: qos[level] };
     try {
-      return await connection.subscribe(
+      await connection.call('PublishToIoTCore', (client) => client.publishToIoTCore(request));
+    } catch (error) {
+      this.#throwIfFinal(error, `publishing to ${topicName}`);
+      this.#wasOffline ||= connection.nucleus === 'lite' && error instanceof IpcError;
+      throw error;
+    }
+    if (this.#wasOffline) this.#end(new Error('the nucleus was offline and lost what was sent to us'));
+  }
+
+  async subscribe(topicName: string): Promise<void> {
+    const { connection, qos, onMessage } = this.#options;
+    try {
+      const undo = await connection.subscribe(
         'SubscribeToIoTCore',
-        (client) => client.subscribeToIoTCore({ topicName, qos: QOS.AT_LEAST_ONCE }),
+        (client) => client.subscribeToIoTCore({ topicName, qos: qos[1] }),
         ({ message }) => {
           if (message) onMessage(message.topicName, bytesOf(message.payload));
         },
       );
+      await this.unsubscribe(topicName);
+      this.#subscriptions.set(topicName, undo);
     } catch (error) {
-      return this.#rethrow(error, `subscribing to ${topicName}`);
+      this.#throwIfFinal(error, `subscribing to ${topicName}`);
+      throw error;
     }
   }
 
-  #checkSize({ nucleus }: IpcConnection, topic: string, payloadBytes: number): void {
-    const base64Bytes = Math.ceil(payloadBytes / 3) * 4;
-    const json = JSON.stringify({ topicName: topic, qos: '1', payload: '' });
-    const frameBytes = FRAME_OVERHEAD_BYTES + Buffer.byteLength(json) + base64Bytes;
-    const isTooLarge = nucleus === 'lite' ? frameBytes >= LITE_FRAME_BYTES : payloadBytes > MAX_PAYLOAD_BYTES;
-    if (!isTooLarge) return;
-    this.#tooLarge += 1;
-    throw this.#refused(`a message of ${payloadBytes} B to ${topic} is too large for the ${nucleus} nucleus`);
+  async unsubscribe(topicName: string): Promise<void> {
+    const undo = this.#subscriptions.get(topicName);
+    this.#subscriptions.delete(topicName);
+    await undo?.();
   }
 
-  /** Lite has one error for "offline" and for much else: only what is surely final is a refusal. */
-  #rethrow(error: unknown, what: string): never {
-    if (error instanceof IpcError && ['UnauthorizedError', 'InvalidArgumentsError'].includes(error.code)) {
-      const cure = "the recipe's accessControl must allow it (aws.greengrass.ipc.mqttproxy)";
-      throw this.#refused(`${what} was refused by the nucleus, ${error.code}: ${cure}`);
-    }
-    throw error;
+  /** Ends what is ours of the connection; others use it too. */
+  async close(): Promise<void> {
+    this.#end(new Error('closed'));
+    await Promise.all([...this.#subscriptions.keys()].map((topic) => this.unsubscribe(topic)));
   }
-}
 
-function model() {
-  return import('aws-iot-device-sdk-v2/dist/greengrasscoreipc/model.js');
+  /** Lite has one error for "offline" and for much else: only these are surely final. */
+  #throwIfFinal(error: unknown, what: string): void {
+    if (!(error instanceof IpcError) || !['UnauthorizedError', 'InvalidArgumentsError'].includes(error.code))
+      return;
+    const cure = "the recipe's accessControl must allow it (aws.greengrass.ipc.mqttproxy)";
+    throw this.#options.refused(`${what} was refused by the nucleus, ${error.code}: ${cure}`);
+  }
 }
 
 function bytesOf(payload: unknown): Uint8Array {

@@ -72,7 +72,8 @@ export class DeviceStatus {
   }
 }
 
-function compact({ state, reason, viewers, rendition, lastFrameAt }: CameraStatus): JsonObject {
+/** One camera as the shadow and the `status` command show it. */
+export function compact({ state, reason, viewers, rendition, lastFrameAt }: CameraStatus): JsonObject {
   return {
     state,
     ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON_LENGTH) }),

@@ -20,14 +20,16 @@ export interface MasterSignaling {
 /** What the viewers are served from. */
 export interface MasterMedia {
   readonly streams: ViewerStreams;
-  readonly capabilities: Capabilities;
+  /** As of now: for the next viewer. */
+  capabilities(): Capabilities;
   /** Keeps the camera running until released. */
   acquire(): { release(): void };
 }
 
 export interface MasterOptions {
   channelName: string;
-  maxViewers: number;
+  /** As of now: for the next viewer. */
+  maxViewers: () => number;
   media: MasterMedia;
   signaling: MasterSignaling;
   createTransport: () => SecureTransport;
@@ -98,10 +100,11 @@ export class Master {
   }
 
   #decide(offer: Offer): Negotiation {
-    const { maxViewers, media } = this.#options;
+    const { media } = this.#options;
+    const maxViewers = this.#options.maxViewers();
     if (this.#sessions.size >= maxViewers)
       return refuse(offer, `all ${maxViewers} viewer places are taken (viewers.max)`);
-    return negotiate(offer, media.capabilities);
+    return negotiate(offer, media.capabilities());
   }
 
   #refuse(clientId: string, offer: Offer, negotiation: Negotiation & { ok: false }): void {

@@ -81,6 +81,11 @@ for (const build of AGENT_BUILDS) {
       const { video = NaN, audio = NaN } = end.senderClockMs;
       t.diagnostic(`clock of the sender reports behind: video ${ms(video)}, audio ${ms(audio)}`);
       assert.ok(Math.abs(video) < 50 && Math.abs(audio) < 50);
+      await page.close(id);
+      const warm = await page.play('front');
+      t.diagnostic(
+        `connected ${ms(warm.status.connectedMs)}, first presented frame ${ms(warm.status.firstFrameMs)} (warm camera)`,
+      );
       assert.deepEqual(page.errors, []);
     });
 

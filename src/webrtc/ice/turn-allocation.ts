@@ -17,8 +17,8 @@ import type { TurnLink } from './turn-link.ts';
 import { TurnError, TurnRequests, type TurnCredentials } from './turn-requests.ts';
 
 const LIFETIME_SECONDS = 600;
-/** Permissions last 300 s, channels 600 s (RFC 8656 sections 9 and 12); both are renewed together. */
-const RENEW_PEERS_MS = 240_000;
+/** Permissions last 300 s, channels 600 s (RFC 8656 sections 9 and 12); both are renewed together, with time for a second try. */
+const RENEW_PEERS_MS = 120_000;
 const RETRY_MS = 15_000;
 const UDP_PROTOCOL = 17;
 const FIRST_CHANNEL = 0x4000;
@@ -72,10 +72,17 @@ export class TurnAllocation implements IceBase {
 
   /**
    * Asks for a relayed address; takes the link over, also when it fails.
-   * @throws Error when the server refuses or does not answer.
+   * @throws Error when the server refuses or does not answer, or on abort.
    */
-  static async create(link: TurnLink, credentials: TurnCredentials, clock: Clock): Promise<TurnAllocation> {
+  static async create(
+    link: TurnLink,
+    credentials: TurnCredentials,
+    clock: Clock,
+    signal: AbortSignal,
+  ): Promise<TurnAllocation> {
     const requests = new TurnRequests(link, credentials, clock);
+    const giveUp = (): void => requests.close(new Error('given up'));
+    signal.addEventListener('abort', giveUp, { once: true });
     link.onMessage = (data) => {
       const message = parseStun(data);
       if (message) requests.onResponse(message);
@@ -94,9 +101,11 @@ export class TurnAllocation implements IceBase {
       allocation.#scheduleRefresh(response);
       return allocation;
     } catch (error) {
-      requests.close(new Error('given up'));
+      giveUp();
       link.close();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
     }
   }
 
@@ -237,7 +246,7 @@ export class TurnAllocation implements IceBase {
 
   #renewPeers(): void {
     const addresses = [...this.#permissions.keys()];
-    // One that is late is repeated with the next; a server that is gone is noticed by consent.
+    // A renewal that fails is repeated with the next; a server that is gone is noticed by consent.
     if (addresses.length > 0) this.#permit(addresses).catch(() => {});
     if (this.#preferred) void this.#bind(this.#preferred);
   }

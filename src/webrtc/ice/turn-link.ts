@@ -33,10 +33,14 @@ export async function openUdpLink({ address, port }: Endpoint, signal: AbortSign
     type: family === 6 ? 'udp6' : 'udp4',
     lookup: (host: string, _options: unknown, callback: LookupCallback) => callback(null, host, family),
   });
-  await settled(signal, () => socket.close(), (resolve, reject) => {
-    socket.once('error', reject);
-    socket.connect(port, address, resolve);
-  });
+  await settled(
+    signal,
+    () => socket.close(),
+    (resolve, reject) => {
+      socket.once('error', reject);
+      socket.connect(port, address, resolve);
+    },
+  );
   socket.removeAllListeners('error');
   let open = true;
   const onSent = (error: Error | null): void => {
@@ -87,10 +91,14 @@ export async function openStreamLink(
       })
     : (tunnel ?? connectTcp({ host, port }));
   if (tls || !tunnel)
-    await settled(signal, () => socket.destroy(), (resolve, reject) => {
-      socket.once('error', reject);
-      socket.once(tls ? 'secureConnect' : 'connect', resolve);
-    });
+    await settled(
+      signal,
+      () => socket.destroy(),
+      (resolve, reject) => {
+        socket.once('error', reject);
+        socket.once(tls ? 'secureConnect' : 'connect', resolve);
+      },
+    );
   socket.removeAllListeners('error');
   return streamLink(socket, tls ? 'tls' : 'tcp', tunnel?.localAddress ?? socket.localAddress ?? '');
 }

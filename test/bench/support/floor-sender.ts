@@ -59,6 +59,8 @@ async function connect(port: number): Promise<void> {
   const socket = createSocket('udp4');
   socket.connect(port, '127.0.0.1');
   await once(socket, 'connect');
+  // Its receivers go first.
+  socket.on('error', () => {});
   receivers.push(new Receiver(socket));
 }
 

@@ -38,7 +38,7 @@ export class ChildCalls {
   }
 
   async close(): Promise<void> {
-    this.#child.disconnect();
+    if (this.#child.connected) this.#child.disconnect();
     await this.#exited;
   }
 

@@ -22,7 +22,13 @@ export async function startCloudNucleus(
   const rootPath = mkdtempSync(join(tmpdir(), 'kvs-nucleus-'));
   const { hostname, port } = new URL(`mqtts://${cloud.iot.endpoint}`);
   const { rootCaPath, ...identity } = device;
-  const broker = new MqttBroker({ ...identity, hostName: hostname, port: Number(port), caPath: rootCaPath });
+  const broker = new MqttBroker({
+    ...identity,
+    clientId: device.thingName,
+    hostName: hostname,
+    port: Number(port),
+    caPath: rootCaPath,
+  });
   await broker.start();
   const nucleus = new Nucleus({
     ...options,

@@ -8,6 +8,10 @@ import { childPids } from './support/processes.ts';
 
 const support = (name: string) => join(import.meta.dirname, 'support', name);
 
+function signalFfmpeg(signal: NodeJS.Signals): void {
+  for (const pid of childPids('ffmpeg')) process.kill(pid, signal);
+}
+
 /** Fails in `fail`, and is back with a picture after it. */
 async function failAndRecover(rig: CameraRig, fail: () => void, reason: RegExp): Promise<void> {
   const failures = rig.camera.status().restarts;
@@ -31,12 +35,9 @@ test('ffmpeg killed, stopped, killed again: reported, and the picture comes back
   const rig = new CameraRig({ type: 'test' });
   rig.camera.acquire();
   await rig.more('high', 5);
-  const signalFfmpeg = (signal: NodeJS.Signals) => () => {
-    for (const pid of childPids('ffmpeg')) process.kill(pid, signal);
-  };
-  await failAndRecover(rig, signalFfmpeg('SIGKILL'), /was ended by SIGKILL/);
-  await failAndRecover(rig, signalFfmpeg('SIGSTOP'), /no frame for 3000 ms/);
-  await failAndRecover(rig, signalFfmpeg('SIGTERM'), /ended with code 255/);
+  await failAndRecover(rig, () => signalFfmpeg('SIGKILL'), /was ended by SIGKILL/);
+  await failAndRecover(rig, () => signalFfmpeg('SIGSTOP'), /no frame for 3000 ms/);
+  await failAndRecover(rig, () => signalFfmpeg('SIGTERM'), /ended with code 255/);
   const stoppedAt = performance.now();
   await rig.stop();
   assert.ok(performance.now() - stoppedAt < 2000);
@@ -48,7 +49,7 @@ test('a camera that stands still while it stops is killed in time', async () => 
   const rig = new CameraRig({ type: 'test' });
   rig.camera.acquire();
   await rig.more('high', 5);
-  for (const pid of childPids('ffmpeg')) process.kill(pid, 'SIGSTOP');
+  signalFfmpeg('SIGSTOP');
   const stoppedAt = performance.now();
   await rig.stop();
   assert.ok(performance.now() - stoppedAt < 2500);
@@ -76,7 +77,7 @@ test('a flood on standard error: the picture goes on, memory stays, passwords do
   await rig.more('high', 45);
   const grownMb = (process.memoryUsage().rss - before) / 1e6;
   assert.ok(grownMb < 50, `${grownMb} MB`);
-  for (const pid of childPids('ffmpeg')) process.kill(pid, 'SIGKILL');
+  signalFfmpeg('SIGKILL');
   await rig.until('the failure', () => rig.camera.status().state === 'failed');
   assert.match(rig.camera.status().reason ?? '', /\/\/\*\*\*@192\.0\.2\.1/);
   assert.ok(!JSON.stringify([rig.statuses, rig.logged]).includes('hunter2'));

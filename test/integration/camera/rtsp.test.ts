@@ -9,11 +9,14 @@ import { countPictures } from './support/decode.ts';
 import { childPids, commandLine } from './support/processes.ts';
 import { freePort, startRtspCamera } from './support/rtsp-camera.ts';
 
+const cameraUrl = (port: number) => `rtsp://127.0.0.1:${port}/cam`;
+const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'inherit' });
+
 for (const transport of ['tcp', 'udp'] as const) {
   test(`an IP camera over ${transport} is passed through, with parameter sets from the SDP`, async (context) => {
     const port = await freePort();
     await startRtspCamera({ port });
-    const rig = new CameraRig({ type: 'rtsp', url: `rtsp://127.0.0.1:${port}/cam`, transport });
+    const rig = new CameraRig({ type: 'rtsp', url: cameraUrl(port), transport });
     const startedAt = performance.now();
     const hold = rig.camera.acquire();
     await rig.until('the first picture', () => rig.of('high').length > 0);
@@ -40,7 +43,7 @@ test('a login by digest that no process list shows; a wrong one is reported with
   const port = await freePort();
   const login = { user: 'viewer', password: "it's p@ss/w:rd %41" };
   await startRtspCamera({ port, login });
-  const source = { type: 'rtsp' as const, url: `rtsp://127.0.0.1:${port}/cam`, credentialsRef: 'front' };
+  const source = { type: 'rtsp' as const, url: cameraUrl(port), credentialsRef: 'front' };
   const asked: string[][] = [];
   const right = new CameraRig(source, {
     resolveCredentials: async (reference, host) => {
@@ -67,7 +70,7 @@ test('a login by digest that no process list shows; a wrong one is reported with
 test('a camera that restarts is back within 3 s of its return, and was reported', async (context) => {
   const port = await freePort();
   const camera = await startRtspCamera({ port });
-  const rig = new CameraRig({ type: 'rtsp', url: `rtsp://127.0.0.1:${port}/cam` });
+  const rig = new CameraRig({ type: 'rtsp', url: cameraUrl(port) });
   rig.camera.acquire();
   await rig.more('high', 10);
   await camera.kill();
@@ -86,20 +89,18 @@ test('main and sub stream are two renditions; losing one leaves the other', asyn
   const [port, subPort] = [await freePort(), await freePort()];
   await startRtspCamera({ port });
   const sub = await startRtspCamera({ port: subPort });
-  const url = (at: number) => `rtsp://127.0.0.1:${at}/cam`;
-  const source = { type: 'rtsp' as const, url: url(port), subUrl: url(subPort) };
+  const source = { type: 'rtsp' as const, url: cameraUrl(port), subUrl: cameraUrl(subPort) };
   const rig = new CameraRig(source, { video: { renditions: HIGH_AND_LOW } });
   rig.camera.acquire();
   await rig.until('both', () => rig.of('high').length > 10 && rig.of('low').length > 10);
   await sub.kill();
-  await rig.until('the report', () => /^sub: /.test(rig.camera.status().reason ?? ''));
+  await rig.until('the report', () => rig.camera.status().reason?.startsWith('sub: ') === true);
   assert.equal(rig.camera.status().state, 'streaming');
   await rig.more('high', 25);
 });
 
 test('one packet in a hundred lost on the way: the picture goes on', async (context) => {
   const namespace = `camera-${process.pid}`;
-  const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'inherit' });
   ip('netns', 'add', namespace);
   after(() => ip('netns', 'delete', namespace));
   const inside = ['ip', 'netns', 'exec', namespace];

@@ -121,6 +121,23 @@ test('lite refuses while it is offline, and the queue sends the newest when it i
   assert.equal(await arrived, 'newest');
 });
 
+test('lite: after it was offline everything is fetched anew, for its session kept nothing', async (context) => {
+  const { bus, broker } = await startBus(context, 'lite');
+  const heard = new Heard<string>();
+  await bus.subscribe('kvs-webrtc/porch/commands', (_, payload) =>
+    heard.hear(Buffer.from(payload).toString()),
+  );
+  broker.disconnect();
+  await assert.rejects(bus.publish('kvs-webrtc/porch/metrics', ''));
+  broker.deliver('kvs-webrtc/porch/commands', 'lost');
+  broker.connect();
+  const again = new Promise<void>((resolve) => void bus.onConnected(resolve));
+  await bus.publish('kvs-webrtc/porch/metrics', '');
+  await again;
+  broker.deliver('kvs-webrtc/porch/commands', 'heard');
+  assert.equal(await heard.until(), 'heard');
+});
+
 test('lite: a message that would end the connection is refused here and counted', async (context) => {
   const { bus, mqtt, broker, nucleus } = await startBus(context, 'lite');
   const topic = 'kvs-webrtc/porch/metrics';

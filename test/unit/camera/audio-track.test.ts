@@ -100,3 +100,14 @@ test('silence in G.711 is 160 samples of zero', () => {
     assert.equal(sent[0]?.codec, codec);
   }
 });
+
+test('a camera that fails has no sound either', () => {
+  const { clock, picture, track, speak } = createTrack();
+  track.start();
+  clock.advance(20);
+  speak();
+  assert.equal(track.state, 'on');
+  picture.shown = false;
+  clock.advance(1000);
+  assert.equal(track.state, 'off');
+});

@@ -115,7 +115,11 @@ test('commands: raw streams are stamped on arrival, containers bring their sound
   const rpicam =
     'rpicam-vid -t 0 -n --inline --codec h264 --width 1280 --height 720 --framerate 30 -o -'.split(' ');
   const [raw] = commandLines(cameraConfig({ type: 'command', command: rpicam, format: 'h264' }));
-  assertHas(raw?.line, '-f h264 -probesize 32 -framerate 30 -use_wallclock_as_timestamps 1 -i pipe:0', '-c:v copy');
+  assertHas(
+    raw?.line,
+    '-f h264 -probesize 32 -framerate 30 -use_wallclock_as_timestamps 1 -i pipe:0',
+    '-c:v copy',
+  );
   assert.deepEqual([raw?.producer, raw?.tracks], [rpicam, ['high']]);
   const [ts] = commandLines(cameraConfig({ type: 'command', command: ['x'], format: 'mpegts' }));
   assertHas(ts?.line, '-f mpegts -analyzeduration 500000 -i pipe:0');

@@ -196,3 +196,17 @@ test('a paused viewer gets nothing and resumes with a picture', () => {
   assert.deepEqual(frameNumbers(viewer), [...range(1, 6), ...range(13, 19)]);
   assertStampsRise(viewer);
 });
+
+test('timestamps rise after a replay although the next frame was captured early', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(20);
+  const newestMs = camera.clock.now() - FRAME_MS;
+  sender.onPictureLoss(sender.ssrc);
+  camera.clock.advance(10);
+  for (let i = 1; i < 5; i++)
+    camera.stream.push({ ...camera.unit(false, 900), captureTimeMs: newestMs + 5 * i });
+  assert.equal(viewer.frames().length, 21 + 21 + 4);
+  assertStampsRise(viewer);
+});

@@ -44,9 +44,13 @@ export class CameraRig {
       ...changes,
       video: { renditions: SMALL, ...changes.video },
     });
-    const shared = { clock: systemClock, random: systemRandom, log: this.#log() };
     this.camera = new Camera({
-      ...{ name: 'front', config, ffmpegPath, ...shared },
+      name: 'front',
+      config,
+      ffmpegPath,
+      clock: systemClock,
+      random: systemRandom,
+      log: this.#log(),
       ...(resolveCredentials && { resolveCredentials }),
     });
     this.camera.onAccessUnit((track, unit) => {
@@ -67,19 +71,15 @@ export class CameraRig {
 
   /** Resolves when `reached` holds; looks at every access unit and every change of status. */
   async until(what: string, reached: () => boolean, timeoutMs = 20_000): Promise<void> {
-    let watcher = (): void => {};
-    let timer: NodeJS.Timeout | undefined;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const watcher = () => void (reached() && resolve());
+    const timer = setTimeout(() => {
+      reject(new Error(`${what} not within ${timeoutMs} ms: ${JSON.stringify(this.camera.status())}`));
+    }, timeoutMs);
+    this.#watchers.add(watcher);
+    watcher();
     try {
-      await new Promise<void>((resolve, reject) => {
-        watcher = () => reached() && resolve();
-        this.#watchers.add(watcher);
-        const state = () => JSON.stringify(this.camera.status());
-        timer = setTimeout(
-          () => reject(new Error(`${what} not within ${timeoutMs} ms: ${state()}`)),
-          timeoutMs,
-        );
-        watcher();
-      });
+      await promise;
     } finally {
       this.#watchers.delete(watcher);
       clearTimeout(timer);
