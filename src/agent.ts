@@ -13,6 +13,7 @@ import type { CameraStatus } from './iot/device-status.ts';
 import { directMqtt } from './iot/direct-mqtt.ts';
 import { LastGoodFile } from './iot/last-good.ts';
 import { MqttConnection } from './iot/mqtt-connection.ts';
+import { proxyFor } from './iot/proxy.ts';
 import { IotLink } from './iot-link.ts';
 import type { RootLog } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -24,8 +25,10 @@ import { ClockSkew } from './signaling/clock-skew.ts';
 import { Signaling } from './signaling/signaling.ts';
 import { socketOpener } from './signaling/web-socket.ts';
 import { agentVersion } from './version.ts';
+import { LocalNetwork } from './webrtc/ice/local-network.ts';
+import { MdnsResolver } from './webrtc/ice/mdns.ts';
+import { PeerTransport } from './webrtc/peer-transport.ts';
 import { prepareCertificate } from './webrtc/werift/dtls.ts';
-import { WeriftTransport } from './webrtc/werift/werift-transport.ts';
 
 export interface AgentOptions {
   /** The local layers, lowest first. */
@@ -46,6 +49,7 @@ interface Shared {
   /** Proxies of the environment (HTTPS_PROXY, NO_PROXY) for REST and WebSocket alike. */
   httpsAgent: HttpsAgent;
   certificate: Awaited<ReturnType<typeof prepareCertificate>>;
+  mdns: MdnsResolver;
 }
 
 /** The composition root: builds the parts, wires them, runs them, and stops them in reverse. */
@@ -123,7 +127,8 @@ export class Agent {
       skew,
       clock,
     });
-    return { credentials, controlPlane, skew, httpsAgent: agent, certificate: await certificate };
+    const mdns = new MdnsResolver(clock);
+    return { credentials, controlPlane, skew, httpsAgent: agent, certificate: await certificate, mdns };
   }
 
   /** Undefined where IoT Core is not reached: switched off, or nothing to reach it with. */
@@ -155,14 +160,15 @@ export class Agent {
     name: string,
     camera: CameraConfig,
     config: AgentConfig,
-    { credentials, controlPlane, skew, httpsAgent, certificate }: Shared,
+    { credentials, controlPlane, skew, httpsAgent, certificate, mdns }: Shared,
     onStatus: () => void,
   ): CameraChannel {
     const { env, clock, random } = this.#options;
     const log = this.#options.log.child({ camera: name });
     const { region, endpoint, createChannel } = config.aws;
     const { stateDirectory, ffmpeg, secrets } = config;
-    const { channelName } = camera;
+    const { channelName, ice } = camera;
+    const network = new LocalNetwork(ice, clock);
     const channel = new SignalingChannel({
       channelName,
       region,
@@ -200,7 +206,16 @@ export class Agent {
           random,
           log,
         }),
-      createTransport: () => new WeriftTransport(certificate, clock),
+      createTransport: () =>
+        new PeerTransport(certificate, {
+          transportPolicy: ice.transportPolicy,
+          network,
+          mdns,
+          proxyFor: (host) => proxyFor(host, env),
+          clock,
+          random,
+          log,
+        }),
       clock,
       random,
       log,

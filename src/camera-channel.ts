@@ -148,6 +148,7 @@ function sessionKeys({
   audio,
   dataChannel,
   twcc,
+  ice,
   storage,
 }: CameraConfig): unknown {
   return {
@@ -158,6 +159,7 @@ function sessionKeys({
     audioCodec: audio.codec,
     dataChannel,
     twcc,
+    ice,
     storage,
   };
 }

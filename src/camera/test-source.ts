@@ -25,7 +25,7 @@ export function testVideoGraph(largest: RenditionConfig, canDrawText: boolean): 
     flash,
     ...(canDrawText ? [testCaption(height)] : []),
   ];
-  const word = 'if(lt(X,8),170/pow(2,7-X),if(lt(X,32),N/pow(2,31-X),round(T*1000+40)/pow(2,63-X)))';
+  const word = 'if(lt(X,8),170/pow(2,7-X),if(lt(X,32),N/pow(2,31-X),round(T*1000)/pow(2,63-X)))';
   const cell = Math.max(2, Math.floor(width / 80));
   const strip = [
     'crop=64:2:0:0',

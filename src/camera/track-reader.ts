@@ -41,6 +41,9 @@ const CODEC_OF_TAG: Record<string, MediaCodec> = {
   '\x06\0\0\0': 'pcma',
 };
 
+/** No viewer waits longer for its first picture; some encoders never send a whole one (intra refresh). */
+const LONGEST_WAIT_FOR_KEYFRAME_MS = 12_000;
+
 /** Makes access units of the packets of one track of one run. */
 export class TrackReader {
   readonly #plan: TrackPlan;
@@ -50,6 +53,7 @@ export class TrackReader {
   readonly #fussy: boolean;
   #framer: AnnexBFramer | undefined;
   #info: TrackInfo | undefined;
+  #firstPtsMs: number | undefined;
   #latestPtsMs = -Infinity;
   #reordered = false;
 
@@ -82,6 +86,11 @@ export class TrackReader {
     if (packet.ptsMs < this.#latestPtsMs) this.#sawReordering();
     else this.#latestPtsMs = packet.ptsMs;
     const picture = this.#framer.picture(packet.data);
+    this.#firstPtsMs ??= packet.ptsMs;
+    const waitedMs = this.#info === undefined ? packet.ptsMs - this.#firstPtsMs : 0;
+    if (this.#fussy && waitedMs > LONGEST_WAIT_FOR_KEYFRAME_MS && picture?.keyframe !== true) {
+      throw new NotPassableError(`the source sends no key frame within ${LONGEST_WAIT_FOR_KEYFRAME_MS} ms`);
+    }
     if (picture === undefined) return undefined;
     if (picture.keyframe && this.#info === undefined) this.#info = this.#describe(this.#framer, stream);
     return { codec, data: picture.data, captureTimeMs, keyframe: picture.keyframe };

@@ -1,5 +1,5 @@
 import type { CameraConfig, RenditionConfig, SourceConfig } from './config.ts';
-import { choice, decimal, even, flag, list, oneOf, orEmpty, path, text, whole } from './formats.ts';
+import { choice, decimal, even, flag, list, oneOf, orEmpty, path, text, whole, orNone } from './formats.ts';
 import type { Shape } from './shape.ts';
 
 /** A camera without its source, which depends on a type, and its renditions, which are a map. */
@@ -94,6 +94,26 @@ export const cameraShape: Shape<CameraKeys> = {
       doc: 'Negotiate transport-wide congestion control feedback.',
       format: flag,
       default: true,
+      scope: 'shadow',
+    },
+  },
+  ice: {
+    transportPolicy: {
+      doc: "`relay`: reach viewers through TURN only, so that they do not learn the device's addresses.",
+      format: choice('all', 'relay'),
+      default: 'all',
+      scope: 'shadow',
+    },
+    addressFamily: {
+      doc: "Which of the device's addresses are offered to viewers.",
+      format: choice('any', 'ipv4', 'ipv6'),
+      default: 'any',
+      scope: 'shadow',
+    },
+    interfaces: {
+      doc: 'Network interfaces whose addresses are offered to viewers, e.g. `eth0`. Empty: all.',
+      format: orNone(list(text('name', 'names of network interfaces', /^[\w.:@-]{1,15}$/))),
+      default: [],
       scope: 'shadow',
     },
   },

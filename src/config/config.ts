@@ -48,6 +48,13 @@ export interface CameraConfig {
   viewers: { max: number };
   dataChannel: { enabled: boolean };
   twcc: { enabled: boolean };
+  ice: {
+    /** `relay`: viewers are reached through TURN only, and do not learn the device's addresses. */
+    transportPolicy: 'all' | 'relay';
+    addressFamily: 'any' | 'ipv4' | 'ipv6';
+    /** Names of the network interfaces to use; empty: all. */
+    interfaces: string[];
+  };
   storage: { enabled: boolean };
 }
 

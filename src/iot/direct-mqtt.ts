@@ -66,7 +66,12 @@ async function connect(
   try {
     await Promise.race([connected, aborted(signal)]);
     signal.throwIfAborted();
-    await within(clock, CONNECT_TIMEOUT_MS, `no answer from ${endpoint}`, session.announce('online', 'connected'));
+    await within(
+      clock,
+      CONNECT_TIMEOUT_MS,
+      `no answer from ${endpoint}`,
+      session.announce('online', 'connected'),
+    );
     return session;
   } catch (error) {
     await session.close();
@@ -131,7 +136,9 @@ class DirectSession implements MqttSession {
     const stopped = new Promise<void>((resolve) => void this.#client.once('stopped', () => resolve()));
     // A clean DISCONNECT discards the will, so the goodbye is said in so many words.
     if (this.#online) {
-      await within(this.#clock, GOODBYE_TIMEOUT_MS, 'no goodbye', this.announce('offline', 'stopped')).catch(() => {});
+      await within(this.#clock, GOODBYE_TIMEOUT_MS, 'no goodbye', this.announce('offline', 'stopped')).catch(
+        () => {},
+      );
     }
     // Without a packet it would only hang up.
     this.#client.stop({ reasonCode: this.#crt.DisconnectReasonCode.NormalDisconnection });
@@ -257,5 +264,7 @@ function errorOf(error: unknown): Error {
 
 /** The library gives an ArrayBuffer, for an empty payload one that is detached and cannot be viewed. */
 function bytesOf(payload: mqtt5.Payload | undefined): Uint8Array {
-  return payload instanceof ArrayBuffer && payload.byteLength > 0 ? new Uint8Array(payload) : new Uint8Array();
+  return payload instanceof ArrayBuffer && payload.byteLength > 0
+    ? new Uint8Array(payload)
+    : new Uint8Array();
 }

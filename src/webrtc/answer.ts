@@ -26,17 +26,17 @@ export const MAX_MESSAGE_BYTES = 262_144;
 
 /**
  * The SDP answer (RFC 8829 section 5.3.1): one section for each of the offer's, in its order; rejected ones with port 0.
- * `transport` is undefined for a refusal, where no section is accepted.
+ * `transport` is undefined for a refusal, where no section is accepted. `origin`: one session id, a version that grows with each answer.
  */
 export function buildAnswer(
   offer: Offer,
   decisions: readonly MediaDecision[],
   transport: LocalTransport | undefined,
   tracks: ReadonlyMap<MediaDecision, LocalTrack>,
-  sessionId: number,
+  origin: { sessionId: number; version: number },
 ): string {
   const accepted = decisions.filter((decision) => decision.accepted);
-  const lines = ['v=0', `o=- ${sessionId} 2 IN IP4 127.0.0.1`, 's=-', 't=0 0'];
+  const lines = ['v=0', `o=- ${origin.sessionId} ${origin.version} IN IP4 127.0.0.1`, 's=-', 't=0 0'];
   if (offer.bundle.length > 0)
     lines.push(['a=group:BUNDLE', ...accepted.map(({ media }) => media.mid)].join(' '));
   if (offer.extmapAllowMixed) lines.push('a=extmap-allow-mixed');

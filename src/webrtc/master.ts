@@ -78,10 +78,15 @@ export class Master {
       log.warn({ clientId, error: errorText(error) }, 'offer ignored');
       return;
     }
-    this.#sessions.get(clientId)?.close('replaced');
+    const negotiation = negotiate(offer, this.#options.media.capabilities());
+    const session = this.#sessions.get(clientId);
+    if (negotiation.ok && session?.isContinuedBy(offer, negotiation))
+      return session.renegotiate(offer, negotiation);
+    session?.close('replaced');
     this.#sessions.delete(clientId);
-    const negotiation = this.#decide(offer);
+    const full = this.#fullHouse();
     if (!negotiation.ok) this.#refuse(clientId, offer, negotiation);
+    else if (full !== undefined) this.#refuse(clientId, offer, refuse(offer, full));
     else this.#begin(clientId, offer, negotiation);
   }
 
@@ -99,12 +104,11 @@ export class Master {
     await Promise.all(this.#running);
   }
 
-  #decide(offer: Offer): Negotiation {
-    const { media } = this.#options;
+  #fullHouse(): string | undefined {
     const maxViewers = this.#options.maxViewers();
-    if (this.#sessions.size >= maxViewers)
-      return refuse(offer, `all ${maxViewers} viewer places are taken (viewers.max)`);
-    return negotiate(offer, media.capabilities());
+    return this.#sessions.size >= maxViewers
+      ? `all ${maxViewers} viewer places are taken (viewers.max)`
+      : undefined;
   }
 
   #refuse(clientId: string, offer: Offer, negotiation: Negotiation & { ok: false }): void {
@@ -113,7 +117,10 @@ export class Master {
     log.warn({ clientId, reason: negotiation.reason, viewers: this.viewers }, 'viewer refused');
     signaling.sendAnswer(
       clientId,
-      buildAnswer(offer, negotiation.decisions, undefined, new Map(), random.uint32()),
+      buildAnswer(offer, negotiation.decisions, undefined, new Map(), {
+        sessionId: random.uint32(),
+        version: 2,
+      }),
     );
   }
 
@@ -127,6 +134,7 @@ export class Master {
       streams: media.streams,
       streamId: channelName,
       iceServers,
+      sendAnswer: (answer) => signaling.sendAnswer(clientId, answer),
       sendCandidate: (candidate) => signaling.sendCandidate(clientId, candidate),
       clock,
       random,
@@ -139,9 +147,8 @@ export class Master {
   }
 
   async #serve(session: ViewerSession): Promise<void> {
-    const { media, signaling } = this.#options;
-    const lease = media.acquire();
-    const end = await session.serve((sdp) => signaling.sendAnswer(session.clientId, sdp));
+    const lease = this.#options.media.acquire();
+    const end = await session.serve();
     lease.release();
     this.counters.ends[end] = (this.counters.ends[end] ?? 0) + 1;
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);

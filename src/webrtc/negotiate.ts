@@ -48,6 +48,7 @@ export type MediaDecision = AcceptedRtp | AcceptedData | RejectedMedia;
 /** The transport parameters of the one BUNDLEd transport. */
 export interface RemoteTransport {
   ice: IceParameters;
+  iceLite: boolean;
   fingerprints: Fingerprint[];
   setup: DtlsSetup;
   candidates: string[];
@@ -67,11 +68,29 @@ export function negotiate(offer: Offer, capabilities: Capabilities): Negotiation
   if (!ice) return refuse(offer, 'the offer has no ICE user name and password');
   if (fingerprints.length === 0) return refuse(offer, 'the offer has no DTLS fingerprint');
   const candidates = offer.media.flatMap((media) => media.candidates);
-  return { ok: true, decisions, transport: { ice, fingerprints, setup: setup ?? 'actpass', candidates } };
+  const { iceLite } = offer;
+  return {
+    ok: true,
+    decisions,
+    transport: { ice, iceLite, fingerprints, setup: setup ?? 'actpass', candidates },
+  };
+}
+
+/** True when both answer the same media in the same way. */
+export function isSameMedia(a: readonly MediaDecision[], b: readonly MediaDecision[]): boolean {
+  return a.length === b.length && a.every((decision, i) => describe(decision) === describe(b[i]));
+}
+
+function describe(decision: MediaDecision | undefined): string {
+  if (!decision?.accepted) return 'rejected';
+  const { kind, media } = decision;
+  if (decision.kind === 'application') return `${kind} ${media.mid}`;
+  const { payloadType, rtx, midExtension, transportCcExtension } = decision;
+  return [kind, media.mid, payloadType, rtx, midExtension, transportCcExtension].join(' ');
 }
 
 /** Every section rejected: the viewer learns at once that it will get nothing (RFC 3264 section 6). */
-export function refuse(offer: Offer, reason: string): Negotiation {
+export function refuse(offer: Offer, reason: string): Negotiation & { ok: false } {
   return { ok: false, reason, decisions: offer.media.map((media) => reject(media, reason)) };
 }
 

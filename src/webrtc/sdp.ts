@@ -50,6 +50,10 @@ export interface OfferedMedia {
 }
 
 export interface Offer {
+  /** From the `o=` line: the same for every offer of one peer connection (RFC 8829 section 5.2.1). */
+  sessionId: string;
+  /** The peer only answers checks (RFC 8445 section 2.5). */
+  iceLite: boolean;
   media: OfferedMedia[];
   /** mids of the BUNDLE group (RFC 9143); empty when the offer has none. */
   bundle: string[];
@@ -68,6 +72,7 @@ interface Attribute {
 }
 
 interface Section {
+  /** What stands after `m=`; of the session after `o=`. */
   line: string;
   attributes: Attribute[];
 }
@@ -82,6 +87,8 @@ export function parseOffer(sdp: string): Offer {
   const { session, media } = splitSections(sdp);
   const group = session.attributes.find(({ key, value }) => key === 'group' && value.startsWith('BUNDLE'));
   return {
+    sessionId: session.line.split(' ')[1] ?? '',
+    iceLite: values(session, 'ice-lite').length > 0,
     media: media.map((section, index) => readMedia(section, session, index)),
     bundle: group ? group.value.split(' ').slice(1) : [],
     trickle: [session, ...media].some((s) =>
@@ -101,7 +108,9 @@ function splitSections(sdp: string): { session: Section; media: Section[] } {
   const media: Section[] = [];
   let current = session;
   for (const line of lines) {
-    if (line.startsWith('m=')) {
+    if (line.startsWith('o=') && current === session) {
+      session.line = line.slice(2);
+    } else if (line.startsWith('m=')) {
       if (media.length === MAX_MEDIA_SECTIONS)
         throw new SdpError(`offer has more than ${MAX_MEDIA_SECTIONS} media sections`);
       current = { line: line.slice(2), attributes: [] };

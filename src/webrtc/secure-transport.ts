@@ -25,27 +25,34 @@ export interface SelectedPair {
 }
 
 /** Why a transport ended by itself. */
-export type TransportEnd = 'closed-by-peer' | 'consent-expired' | 'network-failed';
+export type TransportEnd = 'closed-by-peer' | 'consent-expired';
 
 /**
  * ICE and DTLS of one peer (RFC 8445, 8838, 7675, 5763), without any media knowledge.
  * Order of use: `gatherHost`, then `connect`; everything else at any time. `close` ends all of it.
  */
 export interface SecureTransport extends PacketTransport {
+  /** Changed by `restart`. */
   readonly ice: IceParameters;
   readonly fingerprint: Fingerprint;
-  /** Opens the sockets and returns the host candidates as `candidate:…` lines; takes milliseconds. */
-  gatherHost(): Promise<string[]>;
+  /** Opens the sockets; takes milliseconds. */
+  gatherHost(): Promise<void>;
   /** Adds server-reflexive and relayed candidates; each is told to `onCandidate` as it comes. Never rejects. */
   gatherServers(servers: readonly IceServer[]): Promise<void>;
+  /** All local candidates so far, as `candidate:…` lines. */
+  candidates(): string[];
   onCandidate: (candidate: string) => void;
-  /** A trickled remote candidate (`candidate:…`); malformed ones are ignored and `false` is returned. */
+  /** The device's addresses changed or its relay is gone: `gatherServers` may find new ways. */
+  onNetworkChange: () => void;
+  /** A trickled remote candidate (`candidate:…`); false when it is malformed or there is no room for it. */
   addRemoteCandidate(candidate: string): boolean;
   /**
    * ICE, then DTLS. Resolves with the SRTP keys.
    * @throws Error when either fails or takes too long.
    */
   connect(remote: RemoteTransport, role: 'client' | 'server'): Promise<SrtpSessionKeys>;
+  /** ICE restart (RFC 8445 section 9): new `ice` parameters; DTLS and what is sent go on. */
+  restart(remote: RemoteTransport): void;
   /** Milliseconds (monotonic) at which ICE found a pair; undefined before. */
   readonly iceConnectedAt: number | undefined;
   /** Sends one SRTP or SRTCP packet on the selected pair; errors are counted, never thrown. */
@@ -57,5 +64,6 @@ export interface SecureTransport extends PacketTransport {
   onPacket: (packet: Buffer) => void;
   onEnd: (end: TransportEnd) => void;
   selectedPair(): SelectedPair | undefined;
-  close(): Promise<void>;
+  /** Says goodbye to the peer and closes every socket. */
+  close(): void;
 }

@@ -1,13 +1,13 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { MediaStream } from '../rtp/media-stream.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { buildAnswer, type LocalTrack } from './answer.ts';
-import type { MediaDecision, Negotiation } from './negotiate.ts';
+import { isSameMedia, type Negotiation, type MediaDecision } from './negotiate.ts';
 import { RtpSession, type OutgoingTrack } from './rtp-session.ts';
 import type { Offer } from './sdp.ts';
-import type { IceServer, SecureTransport } from './secure-transport.ts';
+import type { IceServer, SecureTransport, SrtpSessionKeys } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
 
 /** The streams that a viewer is served from, chosen when it connects. */
@@ -25,6 +25,7 @@ export interface ViewerSessionOptions {
   /** Names the stream to the browser. */
   streamId: string;
   iceServers: () => Promise<IceServer[]>;
+  sendAnswer: (sdp: string) => void;
   sendCandidate: (candidate: string) => void;
   clock: Clock;
   random: Random;
@@ -38,17 +39,22 @@ export interface SessionTimeline {
   dtlsConnected?: number;
 }
 
-/**
- * One viewer, from its offer to the end: `answer`, then `run`. Its failure ends this session and nothing else.
- */
+/** A changed network settles first (addresses come one by one). */
+const NETWORK_SETTLES_MS = 1_000;
+
+/** One viewer, from its offer to the end. Its failure ends this session and nothing else. */
 export class ViewerSession {
   readonly clientId: string;
   readonly timeline: SessionTimeline = {};
   readonly #options: ViewerSessionOptions;
   readonly #startedAt: number;
-  readonly #tracks = new Map<MediaDecision, LocalTrack>();
-  #candidates: string[] | undefined = [];
+  readonly #origin: { sessionId: number; version: number };
+  #offer: Offer;
+  #negotiation: Negotiation & { ok: true };
+  #tracks = new Map<MediaDecision, LocalTrack>();
+  #keys: SrtpSessionKeys | undefined;
   #media: RtpSession | undefined;
+  #regather: Timer | undefined;
   #finish!: (end: SessionEnd) => void;
   readonly #finished = new Promise<SessionEnd>((resolve) => {
     this.#finish = resolve;
@@ -58,30 +64,63 @@ export class ViewerSession {
     this.#options = options;
     this.clientId = options.clientId;
     this.#startedAt = options.clock.monotonic();
-  }
-
-  get connected(): boolean {
-    return this.#media !== undefined;
+    this.#origin = { sessionId: options.random.uint32(), version: 1 };
+    this.#offer = options.offer;
+    this.#negotiation = options.negotiation;
   }
 
   /**
    * Answers the offer and serves the viewer. Resolves with the reason when the session is over and everything of it is closed;
    * never rejects.
    */
-  async serve(sendAnswer: (sdp: string) => void): Promise<SessionEnd> {
+  async serve(): Promise<SessionEnd> {
     const { transport, clock, log } = this.#options;
-    transport.onCandidate = (candidate) => this.#trickle(candidate);
     transport.onEnd = (end) => this.#finish(end === 'closed-by-peer' ? 'closed-by-viewer' : end);
-    this.#connect(sendAnswer).catch((error: unknown) => {
+    transport.onNetworkChange = () => this.#networkChanged();
+    this.#connect().catch((error: unknown) => {
       log.debug({ clientId: this.clientId, error: errorText(error) }, 'viewer did not connect');
       this.#finish('connect-failed');
     });
     const end = await this.#finished;
+    this.#regather?.cancel();
     this.#media?.close();
-    await transport.close();
+    transport.close();
     const seconds = Math.round((clock.monotonic() - this.#startedAt) / 100) / 10;
     log.info({ clientId: this.clientId, end, seconds, timelineMs: this.timeline }, 'viewer session ended');
     return end;
+  }
+
+  /** True when the offer comes from the peer connection that is being served: it is to be renegotiated, not replaced. */
+  isContinuedBy(offer: Offer, { transport }: Negotiation & { ok: true }): boolean {
+    const { fingerprints } = this.#negotiation.transport;
+    const isKnown = transport.fingerprints.some(({ value }) =>
+      fingerprints.some((known) => known.value === value),
+    );
+    return (
+      this.timeline.answered !== undefined &&
+      offer.sessionId !== '' &&
+      offer.sessionId === this.#offer.sessionId &&
+      isKnown
+    );
+  }
+
+  /** Another offer of the same peer connection: an ICE restart, other media, or both. DTLS and its role stay (RFC 8842 section 5.4). */
+  renegotiate(offer: Offer, negotiation: Negotiation & { ok: true }): void {
+    const { transport, sendAnswer, log } = this.#options;
+    const before = this.#negotiation;
+    const { ice, candidates } = negotiation.transport;
+    const isRestart = ice.usernameFragment !== before.transport.ice.usernameFragment;
+    this.#offer = offer;
+    this.#negotiation = {
+      ...negotiation,
+      transport: { ...negotiation.transport, setup: before.transport.setup },
+    };
+    if (isRestart) transport.restart(negotiation.transport);
+    else for (const candidate of candidates) transport.addRemoteCandidate(`candidate:${candidate}`);
+    this.#keepOrReplaceTracks(before);
+    sendAnswer(this.#answer());
+    if (isRestart) void this.#gatherServers();
+    log.info({ clientId: this.clientId, iceRestart: isRestart }, 'viewer renegotiated');
   }
 
   addRemoteCandidate(candidate: string): boolean {
@@ -93,33 +132,43 @@ export class ViewerSession {
   }
 
   /** The answer carries the host candidates; what STUN and TURN servers yield trickles after it and nothing waits for it. */
-  async #answer(): Promise<string> {
-    const { transport, offer, negotiation, random, streamId } = this.#options;
-    const candidates = await transport.gatherHost();
+  async #connect(): Promise<void> {
+    const { transport, sendAnswer, sendCandidate, log } = this.#options;
+    await transport.gatherHost();
+    this.#tracks = this.#createTracks();
+    sendAnswer(this.#answer());
+    transport.onCandidate = sendCandidate;
+    this.#mark('answered');
+    const connected = transport.connect(this.#negotiation.transport, this.#dtlsRole());
     void this.#gatherServers();
-    for (const decision of negotiation.decisions) {
-      if (!decision.accepted || decision.kind === 'application') continue;
-      this.#tracks.set(decision, {
-        ssrc: random.uint32(),
-        rtxSsrc: random.uint32(),
-        cname: streamId,
-        streamId,
-      });
-    }
-    const { ice, fingerprint } = transport;
-    const setup = this.#dtlsRole() === 'server' ? 'passive' : 'active';
-    return buildAnswer(
-      offer,
-      negotiation.decisions,
-      { ice, fingerprint, setup, candidates },
-      this.#tracks,
-      random.uint32(),
+    this.#keys = await connected;
+    if (transport.iceConnectedAt !== undefined)
+      this.timeline.iceConnected = Math.round(transport.iceConnectedAt - this.#startedAt);
+    this.#mark('dtlsConnected');
+    this.#startMedia(this.#keys);
+    log.info(
+      { clientId: this.clientId, route: transport.selectedPair(), timelineMs: this.timeline },
+      'viewer connected',
     );
   }
 
-  /** RFC 8842 section 5.3: we prefer to be the server, which spares a round trip and werift's wait. */
+  #answer(): string {
+    const { transport } = this.#options;
+    const { ice, fingerprint } = transport;
+    const setup = this.#dtlsRole() === 'server' ? 'passive' : 'active';
+    this.#origin.version += 1;
+    return buildAnswer(
+      this.#offer,
+      this.#negotiation.decisions,
+      { ice, fingerprint, setup, candidates: transport.candidates() },
+      this.#tracks,
+      this.#origin,
+    );
+  }
+
+  /** RFC 8842 section 5.3: we prefer to be the server, which spares the client's first wait. */
   #dtlsRole(): 'client' | 'server' {
-    return this.#options.negotiation.transport.setup === 'passive' ? 'client' : 'server';
+    return this.#negotiation.transport.setup === 'passive' ? 'client' : 'server';
   }
 
   async #gatherServers(): Promise<void> {
@@ -134,27 +183,45 @@ export class ViewerSession {
     }
   }
 
-  #trickle(candidate: string): void {
-    if (this.#candidates) this.#candidates.push(candidate);
-    else this.#options.sendCandidate(candidate);
+  #networkChanged(): void {
+    const { clock, log } = this.#options;
+    this.#regather?.cancel();
+    this.#regather = clock.after(NETWORK_SETTLES_MS, () => {
+      log.info({ clientId: this.clientId }, 'the network changed: looking for other ways to the viewer');
+      void this.#gatherServers();
+    });
   }
 
-  async #connect(sendAnswer: (sdp: string) => void): Promise<void> {
-    const { transport, negotiation, clock, random, log } = this.#options;
-    sendAnswer(await this.#answer());
-    this.#mark('answered');
-    for (const candidate of this.#candidates ?? []) this.#options.sendCandidate(candidate);
-    this.#candidates = undefined;
-    const keys = await transport.connect(negotiation.transport, this.#dtlsRole());
-    if (transport.iceConnectedAt !== undefined)
-      this.timeline.iceConnected = Math.round(transport.iceConnectedAt - this.#startedAt);
-    this.#mark('dtlsConnected');
+  #createTracks(): Map<MediaDecision, LocalTrack> {
+    const { random, streamId } = this.#options;
+    return new Map(
+      this.#negotiation.decisions
+        .filter(({ accepted, kind }) => accepted && kind !== 'application')
+        .map((decision) => [
+          decision,
+          { ssrc: random.uint32(), rtxSsrc: random.uint32(), cname: streamId, streamId },
+        ]),
+    );
+  }
+
+  /** What is sent goes on where the new offer leaves it as it was; else it begins anew, with sources (and key streams) of its own. */
+  #keepOrReplaceTracks(before: Negotiation & { ok: true }): void {
+    const { decisions } = this.#negotiation;
+    const old = [...this.#tracks.values()];
+    if (isSameMedia(before.decisions, decisions)) {
+      const rtp = decisions.filter(({ accepted, kind }) => accepted && kind !== 'application');
+      this.#tracks = new Map(rtp.flatMap((decision, i) => (old[i] ? [[decision, old[i]] as const] : [])));
+      return;
+    }
+    this.#tracks = this.#createTracks();
+    if (this.#keys) this.#startMedia(this.#keys);
+  }
+
+  #startMedia(keys: SrtpSessionKeys): void {
+    const { transport, clock, random } = this.#options;
+    this.#media?.close();
     this.#media = new RtpSession(this.#outgoing(), keys, transport, clock, random);
     this.#media.start();
-    log.info(
-      { clientId: this.clientId, route: transport.selectedPair(), timelineMs: this.timeline },
-      'viewer connected',
-    );
   }
 
   #outgoing(): OutgoingTrack[] {

@@ -10,8 +10,7 @@ export interface LocalAddress {
 export interface AddressFilter {
   /** Only these network interfaces; empty: all. */
   interfaces: readonly string[];
-  ipv4: boolean;
-  ipv6: boolean;
+  addressFamily: 'any' | 'ipv4' | 'ipv6';
 }
 
 /** Sockets a viewer costs at most. */
@@ -29,13 +28,17 @@ export function selectAddresses(
     .filter(([name]) => filter.interfaces.length === 0 || filter.interfaces.includes(name))
     .toSorted(([a], [b]) => Number(VIRTUAL.test(a)) - Number(VIRTUAL.test(b)) || (a < b ? -1 : 1))
     .flatMap(([interfaceName, infos = []]) => infos.map((info) => ({ interfaceName, info })))
-    .filter(({ info }) => (info.family === 'IPv6' ? filter.ipv6 : filter.ipv4) && !isLinkLocal(info.address));
+    .filter(({ info }) => isWanted(info.family, filter) && !isLinkLocal(info.address));
   const outward = all.filter(({ info }) => !info.internal);
   return (outward.length > 0 ? outward : all).slice(0, MAX_ADDRESSES).map(({ interfaceName, info }) => ({
     address: info.address,
     family: info.family === 'IPv6' ? 6 : 4,
     interfaceName,
   }));
+}
+
+function isWanted(family: string, { addressFamily }: AddressFilter): boolean {
+  return addressFamily === 'any' || addressFamily === family.toLowerCase();
 }
 
 function isLinkLocal(address: string): boolean {

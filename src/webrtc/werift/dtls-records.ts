@@ -2,9 +2,11 @@
 const RECORD_HEADER_BYTES = 13;
 /** RFC 6347 section 4.2.2: type, length, message_seq, fragment_offset, fragment_length. */
 const HANDSHAKE_HEADER_BYTES = 12;
+const CHANGE_CIPHER_SPEC = 20;
 const HANDSHAKE = 22;
+const APPLICATION_DATA = 23;
 /** A ClientHello with post-quantum key shares has about 2 kB, a certificate chain rarely more than 8. */
-const MAX_MESSAGE_BYTES = 64 * 1024;
+const MAX_MESSAGE_BYTES = 32 * 1024;
 const MAX_MESSAGES_AHEAD = 8;
 const MAX_ENCRYPTED_EARLY = 8;
 
@@ -19,45 +21,60 @@ interface Partial {
 
 /**
  * Puts DTLS handshake messages together before werift sees them, which releases a fragmented message with its last fragment whatever
- * is missing. Here a message goes on when every byte of it has come, in the order of `message_seq`, each in one record; a repeated
- * message goes on again, because that is how a peer asks for our last flight. Encrypted handshake records that overtook the key
- * exchange wait for it. Once connected, plaintext handshake records are dropped: anybody can send them, and werift would start anew.
+ * is missing, and derives wrong keys when the peer repeats its key exchange. Here each message goes on once: when every byte of it has
+ * come, in the order of `message_seq`, in one record. A repeated one is how a peer says that our last flight was lost (RFC 6347
+ * section 4.2.4). Encrypted records that overtook the key exchange wait for it. Once connected nothing in plain text goes on: anybody
+ * can send it, and werift would start anew or close.
  */
 export class HandshakeRecords {
   readonly #deliver: (record: Buffer) => void;
   readonly #canDecrypt: () => boolean;
+  readonly #onRepeated: () => void;
   readonly #partials = new Map<number, Partial>();
   readonly #whole = new Map<number, Buffer>();
   #encryptedEarly: Buffer[] = [];
   #next = 0;
+  #isRepeated = false;
   connected = false;
 
-  /** @param deliver Takes whole records. @param canDecrypt True once the key exchange has happened. */
-  constructor(deliver: (record: Buffer) => void, canDecrypt: () => boolean) {
+  /**
+   * @param deliver Takes whole records.
+   * @param canDecrypt True once the key exchange has happened.
+   * @param onRepeated Told once for each datagram with a message that has gone on before.
+   */
+  constructor(deliver: (record: Buffer) => void, canDecrypt: () => boolean, onRepeated: () => void) {
     this.#deliver = deliver;
     this.#canDecrypt = canDecrypt;
+    this.#onRepeated = onRepeated;
   }
 
   /** Takes one datagram with one or more records; what is cut off or malformed is dropped. */
   receive(datagram: Buffer): void {
+    this.#isRepeated = false;
     for (let at = 0; at + RECORD_HEADER_BYTES <= datagram.length;) {
       const end = at + RECORD_HEADER_BYTES + datagram.readUInt16BE(at + 11);
-      if (end > datagram.length) return;
+      if (end > datagram.length) break;
       this.#record(datagram.subarray(at, end));
       at = end;
     }
+    if (this.#isRepeated) this.#onRepeated();
   }
 
   #record(record: Buffer): void {
-    const isHandshake = record.readUInt8(0) === HANDSHAKE;
+    const type = record.readUInt8(0);
     const encrypted = record.readUInt16BE(3) > 0;
-    if (encrypted && !this.#canDecrypt()) {
+    // werift takes a type that it does not know for the end of the session.
+    if (type < CHANGE_CIPHER_SPEC || type > APPLICATION_DATA) return;
+    if (!encrypted) {
+      if (this.connected) return;
+      if (type === HANDSHAKE) this.#fragments(record);
+      else this.#deliver(record);
+    } else if (!this.#canDecrypt()) {
       if (this.#encryptedEarly.length < MAX_ENCRYPTED_EARLY) this.#encryptedEarly.push(record);
-    } else if (!isHandshake || encrypted) {
-      // An unauthenticated alert must not end an established session (RFC 6347 section 4.1.2.7).
-      if (encrypted || !this.connected) this.#deliver(record);
-    } else if (!this.connected) {
-      this.#fragments(record);
+    } else if (type === HANDSHAKE && this.connected) {
+      this.#isRepeated = true;
+    } else {
+      this.#deliver(record);
     }
   }
 
@@ -82,6 +99,10 @@ export class HandshakeRecords {
       sequence > this.#next + MAX_MESSAGES_AHEAD
     )
       return;
+    if (sequence < this.#next) {
+      this.#isRepeated = true;
+      return;
+    }
     let partial = this.#partials.get(sequence);
     if (!partial || partial.type !== type || partial.body.length !== length) {
       partial = { type, body: Buffer.alloc(length), received: new Uint8Array(length), missing: length };
@@ -98,7 +119,6 @@ export class HandshakeRecords {
   }
 
   #completed(sequence: number, record: Buffer): void {
-    if (sequence < this.#next) return this.#deliver(record);
     this.#whole.set(sequence, record);
     for (let ready = this.#whole.get(this.#next); ready; ready = this.#whole.get(this.#next)) {
       this.#whole.delete(this.#next);

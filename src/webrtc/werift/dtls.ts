@@ -1,11 +1,14 @@
-import { createHash, verify, X509Certificate } from 'node:crypto';
 import { DtlsClient, DtlsServer, RTCDtlsTransport, type DtlsSocket, type RTCCertificate } from 'werift';
 import type { SrtpProfile } from '../../rtp/srtp-keys.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { within } from '../../runtime/clock.ts';
 import type { SrtpSessionKeys } from '../secure-transport.ts';
 import type { Fingerprint } from '../sdp.ts';
+import { DtlsFlight } from './dtls-flight.ts';
+import { verifyPeer } from './dtls-identity.ts';
 import { HandshakeRecords } from './dtls-records.ts';
+
+export type DtlsCertificate = RTCCertificate;
 
 /** RFC 5764 section 4.1.2 and RFC 7714 section 14.2; in our order of preference: AES-CM costs us a third of GCM. */
 const PROFILES: Array<{ id: 1 | 7; name: SrtpProfile; keyBytes: number; saltBytes: number }> = [
@@ -15,13 +18,19 @@ const PROFILES: Array<{ id: 1 | 7; name: SrtpProfile; keyBytes: number; saltByte
 const HANDSHAKE_TIMEOUT_MS = 20_000;
 /** A client's whole first flights with post-quantum key shares are a handful of datagrams. */
 const MAX_EARLY_DATAGRAMS = 32;
+/** Beyond every number that the handshake used: werift begins anew, and a GCM nonce must not be used twice. */
+const FIRST_RECORD_NUMBER = 1_000;
+/** Ends werift's own loops of repetition. */
+const FLIGHT_OVER = 99;
+const ALERT = 21;
+const CLOSE_NOTIFY = Buffer.from([1, 0]);
 
 /** The device's DTLS certificate: made once, ahead of the first viewer, and shared by all (as RFC 8827 section 6.5 allows). */
-export function prepareCertificate(): Promise<RTCCertificate> {
+export function prepareCertificate(): Promise<DtlsCertificate> {
   return RTCDtlsTransport.SetupCertificate();
 }
 
-export function certificateFingerprint(certificate: RTCCertificate): Fingerprint {
+export function certificateFingerprint(certificate: DtlsCertificate): Fingerprint {
   const sha256 = certificate.getFingerprints().find(({ algorithm }) => algorithm === 'sha-256');
   if (!sha256) throw new Error('the DTLS certificate has no SHA-256 fingerprint');
   return { algorithm: sha256.algorithm, value: sha256.value };
@@ -29,20 +38,22 @@ export function certificateFingerprint(certificate: RTCCertificate): Fingerprint
 
 /**
  * One DTLS 1.2 association over a datagram path (RFC 6347) that yields SRTP keys (RFC 5764). Datagrams that arrive before `handshake`
- * are kept and then executed: a browser's ClientHello often overtakes the end of ICE. What werift leaves open is checked here: the
- * peer's certificate against the signalled fingerprint, and the peer's proof that it holds that certificate's key.
+ * are kept and then executed: a browser's ClientHello often overtakes the end of ICE. werift makes the messages; what comes in is
+ * ordered by `HandshakeRecords`, what goes out is packed and repeated by `DtlsFlight`, who the peer is is checked by `verifyPeer`.
  */
 export class DtlsAssociation {
-  readonly #certificate: RTCCertificate;
+  readonly #certificate: DtlsCertificate;
   readonly #send: (datagram: Buffer) => void;
   readonly #onClosed: () => void;
   readonly #early: Buffer[] = [];
   #socket: DtlsSocket | undefined;
   #records: HandshakeRecords | undefined;
+  #flight: DtlsFlight | undefined;
   #closed = false;
   #fail: (error: Error) => void = () => {};
 
-  constructor(certificate: RTCCertificate, send: (datagram: Buffer) => void, onClosed: () => void) {
+  /** @param onClosed The peer said that it is over. */
+  constructor(certificate: DtlsCertificate, send: (datagram: Buffer) => void, onClosed: () => void) {
     this.#certificate = certificate;
     this.#send = send;
     this.#onClosed = onClosed;
@@ -63,7 +74,8 @@ export class DtlsAssociation {
     expected: readonly Fingerprint[],
     clock: Clock,
   ): Promise<SrtpSessionKeys> {
-    const socket = this.#open(role);
+    if (this.#closed) throw new Error('closed');
+    const socket = this.#open(role, clock);
     const connected = new Promise<void>((resolve, reject) => {
       this.#fail = reject;
       socket.onConnect.once(() => resolve());
@@ -80,18 +92,22 @@ export class DtlsAssociation {
         .catch((error: unknown) => this.#fail(new Error('DTLS client failed', { cause: error })));
     await within(clock, HANDSHAKE_TIMEOUT_MS, 'no DTLS handshake', connected);
     verifyPeer(socket, expected, role);
+    this.#flight?.stop();
     if (this.#records) this.#records.connected = true;
+    socket.dtls.recordSequenceNumber = FIRST_RECORD_NUMBER;
     return extractKeys(socket);
   }
 
-  #open(role: 'client' | 'server'): DtlsSocket {
+  #open(role: 'client' | 'server', clock: Clock): DtlsSocket {
+    const flight = new DtlsFlight(this.#send, clock);
     const transport = {
       type: 'ice',
       address: { address: '', family: '', port: 0 },
       closed: false,
       onData: (_data: Buffer, _address: readonly [string, number]): void => {},
       send: (data: Buffer): Promise<void> => {
-        this.#send(data);
+        if (this.#records?.connected) this.#send(data);
+        else flight.add(data);
         return Promise.resolve();
       },
       close: (): Promise<void> => Promise.resolve(),
@@ -107,19 +123,46 @@ export class DtlsAssociation {
     };
     const socket = role === 'server' ? new DtlsServer(options) : new DtlsClient(options);
     this.#socket = socket;
+    this.#flight = flight;
     this.#records = new HandshakeRecords(
-      (record) => transport.onData(record, ['', 0]),
+      (record) => {
+        flight.answered();
+        transport.onData(record, ['', 0]);
+      },
       () => socket.cipher.cipher !== undefined,
+      () => flight.repeat(),
     );
     return socket;
   }
 
-  /** Ends a handshake that is still under way. */
+  /** Tells the peer (RFC 5246 section 7.2.1) where there is a connection, and ends a handshake that is still under way. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#fail(new Error('closed'));
-    this.#socket?.onClose.allUnsubscribe();
+    this.#flight?.stop();
+    const socket = this.#socket;
+    if (!socket) return;
+    if (this.#records?.connected) this.#send(closeNotify(socket));
+    socket.onClose.allUnsubscribe();
+    socket.dtls.flight = FLIGHT_OVER;
   }
+}
+
+function closeNotify({ dtls, cipher, sessionType }: DtlsSocket): Buffer {
+  const sequenceNumber = ++dtls.recordSequenceNumber;
+  const { epoch, version } = dtls;
+  const header = Buffer.alloc(13);
+  header.writeUInt8(ALERT, 0);
+  header.writeUInt8(version.major, 1);
+  header.writeUInt8(version.minor, 2);
+  header.writeUInt16BE(epoch, 3);
+  header.writeUIntBE(sequenceNumber, 5, 6);
+  const protocol = (version.major << 8) | version.minor;
+  const associated = { type: ALERT, version: protocol, epoch, sequenceNumber };
+  const body = cipher.cipher.encrypt(sessionType, CLOSE_NOTIFY, associated);
+  header.writeUInt16BE(body.length, 11);
+  return Buffer.concat([header, body]);
 }
 
 function extractKeys(socket: DtlsSocket): SrtpSessionKeys {
@@ -133,43 +176,4 @@ function extractKeys(socket: DtlsSocket): SrtpSessionKeys {
     local: { profile: profile.name, masterKey: localKey, masterSalt: localSalt },
     remote: { profile: profile.name, masterKey: remoteKey, masterSalt: remoteSalt },
   };
-}
-
-const HASHES: Record<string, string> = {
-  'sha-1': 'sha1',
-  'sha-224': 'sha224',
-  'sha-256': 'sha256',
-  'sha-384': 'sha384',
-  'sha-512': 'sha512',
-};
-const CERTIFICATE_VERIFY = 15;
-
-/** RFC 8122 section 6.2 (fingerprint) and RFC 5246 section 7.4.8 (certificate verify, when the peer is the client). */
-function verifyPeer(socket: DtlsSocket, expected: readonly Fingerprint[], role: 'client' | 'server'): void {
-  const der = socket.remoteCertificate;
-  if (!der) throw new Error('the peer sent no DTLS certificate');
-  const matches = expected.some(({ algorithm, value }) => {
-    const hash = HASHES[algorithm];
-    return (
-      hash !== undefined &&
-      createHash(hash).update(der).digest('hex').toUpperCase() === value.replaceAll(':', '')
-    );
-  });
-  if (!matches) throw new Error("the peer's DTLS certificate does not match the fingerprint in its offer");
-  if (role === 'server') verifyCertificateKey(socket, der);
-}
-
-function verifyCertificateKey(socket: DtlsSocket, der: Buffer): void {
-  const transcript = socket.dtls.sortedHandshakeCache;
-  const index = transcript.findIndex(({ msg_type }) => msg_type === CERTIFICATE_VERIFY);
-  const message = transcript[index]?.fragment;
-  if (!message || message.length < 4)
-    throw new Error('the peer did not prove that it holds its DTLS certificate');
-  // struct { SignatureAndHashAlgorithm; opaque signature<0..2^16-1> }; 0x0403, 0x0503 … are (hash, signature).
-  const hash = ['', 'md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'][message.readUInt8(0)] ?? '';
-  const signature = message.subarray(4, 4 + message.readUInt16BE(2));
-  const signed = Buffer.concat(transcript.slice(0, index).map((handshake) => handshake.serialize()));
-  if (!verify(hash, signed, new X509Certificate(der).publicKey, signature)) {
-    throw new Error("the peer's proof for its DTLS certificate is wrong");
-  }
 }

@@ -10,7 +10,7 @@ import {
 import { parseRtcp } from '../../../src/rtp/rtcp-parse.ts';
 import { deriveSessionKeys, type SrtpKeys, type SrtpProfile } from '../../../src/rtp/srtp-keys.ts';
 import { SrtcpContext } from '../../../src/rtp/srtcp.ts';
-import { iceInternals } from '../../../src/webrtc/werift/internals.ts';
+import { iceInternals } from '../../support/werift-internals.ts';
 import { PacketCounter, type SourceCounts } from './packet-counter.ts';
 
 export interface LightViewerOptions {

@@ -138,6 +138,21 @@ test('lite: after it was offline everything is fetched anew, for its session kep
   assert.equal(await heard.until(), 'heard');
 });
 
+test('a message that the nucleus never answers fails with the connection, not ten seconds later', async (context) => {
+  const { bus, broker, nucleus } = await startBus(context, 'lite');
+  const arrived = Promise.withResolvers<void>();
+  broker.publish = () => {
+    arrived.resolve();
+    return new Promise(() => {});
+  };
+  const startedAt = performance.now();
+  const published = bus.publish('kvs-webrtc/porch/metrics', '');
+  await arrived.promise;
+  nucleus.ipc.disconnect();
+  await assert.rejects(published);
+  assert.ok(performance.now() - startedAt < 2000);
+});
+
 test('lite: a message that would end the connection is refused here and counted', async (context) => {
   const { bus, mqtt, broker, nucleus } = await startBus(context, 'lite');
   const topic = 'kvs-webrtc/porch/metrics';

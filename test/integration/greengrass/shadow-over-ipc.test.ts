@@ -99,7 +99,9 @@ for (const personality of PERSONALITIES) {
       // The nucleus says nothing of its own connection: a change made meanwhile is seen at the next one.
       await edit({ log: { level: 'error' } });
       shadow.report({ log: { level: 'error' } });
+      const lost = ipc.connection?.lost;
       core.nucleus.ipc.disconnect();
+      await lost;
       await desired.until((document) => JSON.stringify(document.desired).includes('error'));
     });
 

@@ -9,7 +9,7 @@ import { directMqtt } from '../../../src/iot/direct-mqtt.ts';
 import { MqttConnection, NotConnectedError } from '../../../src/iot/mqtt-connection.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
-import { Relay } from './support/relay.ts';
+import { portOf, Relay } from './support/relay.ts';
 import { closeCloud, ConnectedDevice, connected, disconnected, Inbox, quiet } from './support/device.ts';
 
 interface Message {
@@ -175,11 +175,10 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
 
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
-    const address = silent.address();
-    assert.ok(address && typeof address === 'object');
+    const accepted = new Promise<Socket>((resolve) => void silent.once('connection', resolve));
     const stop = new AbortController();
-    const vain = attempt({ endpoint: `127.0.0.1:${address.port}` }, stop.signal);
-    const [socket] = (await once(silent, 'connection')) as [Socket];
+    const vain = attempt({ endpoint: `127.0.0.1:${portOf(silent)}` }, stop.signal);
+    const socket = await accepted;
     const startedAt = performance.now();
     stop.abort();
     await assert.rejects(vain);
@@ -225,7 +224,5 @@ async function startConnectProxy() {
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
-  assert.ok(address && typeof address === 'object');
-  return { port: address.port, requests, close: () => server.close() };
+  return { port: portOf(server), requests, close: () => server.close() };
 }

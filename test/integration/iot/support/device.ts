@@ -35,6 +35,9 @@ export function keepRunning(name: string, run: Run, signal: AbortSignal): Promis
   });
 }
 
+/** Also those of a test that failed. */
+const running = new Set<ConnectedDevice>();
+
 /** A device on the local IoT Core over its own MQTT connection. */
 export class ConnectedDevice {
   readonly bus: MqttConnection;
@@ -59,6 +62,7 @@ export class ConnectedDevice {
   }
 
   start(): void {
+    running.add(this);
     this.run('mqtt', (signal) => this.bus.run(signal));
   }
 
@@ -67,17 +71,24 @@ export class ConnectedDevice {
   }
 
   async close(): Promise<void> {
+    running.delete(this);
     this.#stop.abort();
     await Promise.all(this.#parts);
   }
 }
 
-/** The native MQTT client holds the process until it is garbage. */
+/**
+ * The native MQTT clients hold the process until they are garbage; and where it exits while the library's thread still
+ * puts them away, it hangs for good. So they are collected now, and the process stays a moment longer.
+ */
 export async function closeCloud(cloud: LocalCloud): Promise<void> {
+  await Promise.all([...running].map((device) => device.close()));
   await cloud.close();
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
-  systemClock.every(50, collect);
+  setImmediate(collect);
+  setTimeout(collect, 200);
+  setTimeout(() => undefined, 400);
 }
 
 /** Resolves when connected, at once where it is already. */

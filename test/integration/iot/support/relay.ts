@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** A TCP relay before a server: the device's link, which can be cut while the server goes on. */
 export class Relay {
@@ -21,7 +21,7 @@ export class Relay {
   async start(): Promise<void> {
     this.#server = createServer((socket) => this.#relay(socket)).listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
+    this.#port = portOf(this.#server);
   }
 
   /** Cuts every connection and refuses new ones. */
@@ -39,4 +39,11 @@ export class Relay {
     }
     socket.pipe(upstream).pipe(socket);
   }
+}
+
+/** The port that a listening TCP server has been given. */
+export function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on TCP');
+  return address.port;
 }
