@@ -11,6 +11,7 @@ import { BUNDLE_NAME, bundleAgent, crtBinary, CRT_NAME, PROJECT, projectVersion,
 import { bundledPackages, type BundledPackage } from './bundled-packages.ts';
 import { nodeRuntime, type Architecture } from './node-runtime.ts';
 import { artifactName, deviceRecipe } from './recipe.ts';
+import { recipeFaults } from './recipe-rules.ts';
 import { createNotices, createSbom } from './sbom.ts';
 import { createZip, type ZipEntry } from './zip.ts';
 
@@ -55,6 +56,9 @@ async function packageComponent({ architectures, withNode, output }: Options): P
   const packages = bundledPackages(await bundleAgent(join(output, 'bundle')));
   const recipe = deviceRecipe(architectures, withNode);
   const component = textAt(recipe, 'ComponentName');
+  const zips = architectures.map((each) => `${artifactName(each, withNode)}.zip`);
+  const faults = recipeFaults(recipe, zips);
+  if (faults.length > 0) throw new Error(`recipes/recipe.json:\n${faults.join('\n')}`);
   const folder = join(output, 'artifacts', component, projectVersion());
   // GDK publishes whatever lies there.
   rmSync(folder, { recursive: true, force: true });

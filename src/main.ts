@@ -17,6 +17,14 @@ Turns the cameras of this device into Kinesis Video Streams WebRTC masters.
 `;
 /** The nucleus kills a component 5 s after SIGTERM; what has not stopped by then is left behind. */
 const STOP_TIMEOUT_MS = 3_500;
+/** What ffmpeg and camera programs have no business with. */
+const SECRET_VARIABLES = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+  'SVCUID',
+];
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -28,8 +36,9 @@ async function main(): Promise<number> {
   if (values.help || command === undefined) return print(USAGE);
   if (command !== 'run' && command !== 'check-config')
     throw new FatalStartupError(`unknown command "${command}"; see --help`);
+  const env = takeEnvironment();
   const file = values.config === undefined ? {} : { file: values.config };
-  const load = () => loadLocal({ ...file, env: process.env });
+  const load = () => loadLocal({ ...file, env });
   const layers = await load();
   const config = buildConfig(layers);
   if (command === 'check-config') return print('the configuration is valid');
@@ -40,13 +49,20 @@ async function main(): Promise<number> {
   const agent = new Agent({
     layers,
     reload: load,
-    env: process.env,
+    env,
     clock: systemClock,
     random: systemRandom,
     log,
   });
   await agent.run(stopSignal());
   return 0;
+}
+
+/** The environment for the agent itself; child processes inherit it without what is secret. */
+function takeEnvironment(): NodeJS.ProcessEnv {
+  const env = { ...process.env };
+  for (const name of SECRET_VARIABLES) delete process.env[name];
+  return env;
 }
 
 /** Aborts on the first SIGTERM or SIGINT; keeps the process alive until then. */

@@ -2,7 +2,7 @@
 # Installs what a command of package.json needs and is missing, and says so; quiet when nothing is.
 #   sh test/setup.sh agent   npm packages
 #   sh test/setup.sh start   … and ffmpeg
-#   sh test/setup.sh test    … and what the tests run against: Chromium, mosquitto, coturn, iproute2, nftables
+#   sh test/setup.sh test    … and what the tests run against: Chromium, mosquitto, coturn, iproute2, nftables, GStreamer
 # For Debian 12 and its relatives, as root or as a user with sudo. Speaks on stderr only: the agent's stdout is its log.
 set -eu
 
@@ -44,6 +44,14 @@ node_runtime() {
 missing=''
 need() {
   command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+# need_file GLOB PACKAGE: the same for a package that brings no command.
+need_file() {
+  # Unquoted: the pattern is meant to be expanded.
+  # shellcheck disable=SC2086
+  set -- $1 "$2"
+  [ -e "$1" ] || eval "missing=\"\$missing \${$#}\""
 }
 
 debian_packages() {
@@ -91,5 +99,14 @@ if [ "$purpose" = test ]; then
   need turnserver coturn
   need ip iproute2
   need nft nftables
+  # A GStreamer pipeline as a camera's command, and an RTSP server as an IP camera.
+  plugins='/usr/lib/*/gstreamer-1.0/libgst'
+  need gst-launch-1.0 gstreamer1.0-tools
+  need_file "${plugins}opus.so" gstreamer1.0-plugins-base
+  need_file "${plugins}rtpmanager.so" gstreamer1.0-plugins-good
+  need_file "${plugins}videoparsersbad.so" gstreamer1.0-plugins-bad
+  need_file "${plugins}x264.so" gstreamer1.0-plugins-ugly
+  need_file '/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib' gir1.2-gst-rtsp-server-1.0
+  need_file '/usr/lib/python3/dist-packages/gi/__init__.py' python3-gi
 fi
 debian_packages

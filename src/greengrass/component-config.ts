@@ -32,7 +32,7 @@ export async function readComponentConfiguration(connection: IpcConnection): Pro
     // Everything of a component fits into one answer of 10,000 B, or there is none and no word why.
     if (connection.nucleus !== 'lite' || !(error instanceof IpcError) || !error.isUnsupported) throw error;
     const why = 'the component configuration is too large for the lite nucleus, keep it under 9,000 B';
-    throw new IpcError('GetConfiguration', error.code, why, error);
+    throw new IpcError('GetConfiguration', error.code, why);
   }
 }
 
@@ -57,11 +57,8 @@ export class ComponentConfiguration {
   async #follow(connection: IpcConnection): Promise<void> {
     try {
       // First the subscription, so that no change falls between.
-      await connection.subscribe(
-        'SubscribeToConfigurationUpdate',
-        (client) => client.subscribeToConfigurationUpdate({ keyPath: [] }),
-        () => this.#changed(connection),
-      );
+      const request = { keyPath: [] };
+      await connection.subscribe('SubscribeToConfigurationUpdate', request, () => this.#changed(connection));
     } finally {
       await this.#read(connection);
     }

@@ -40,9 +40,6 @@ export class ComponentState {
 
   async #tell(connection: IpcConnection): Promise<void> {
     const state = this.#state;
-    if (state === undefined) return;
-    const { ReportedLifecycleState } = await import('aws-iot-device-sdk-v2/dist/greengrasscoreipc/model.js');
-    const request = { state: ReportedLifecycleState[state] };
-    await connection.call('UpdateState', (client) => client.updateState(request));
+    if (state !== undefined) await connection.call('UpdateState', { state });
   }
 }

@@ -12,8 +12,7 @@ export async function getConfiguration(
 ): Promise<JsonObject | undefined> {
   const request = { keyPath: [], ...(componentName === undefined ? {} : { componentName }) };
   try {
-    const answer = await connection.call('GetConfiguration', (client) => client.getConfiguration(request));
-    const value: unknown = answer.value;
+    const { value } = await connection.call('GetConfiguration', request);
     return isObject(value) ? value : {};
   } catch (error) {
     if (error instanceof IpcError && error.code === 'ResourceNotFoundError') return undefined;

@@ -1,22 +1,13 @@
-import type { greengrasscoreipc } from 'aws-iot-device-sdk-v2';
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { aborted, within, type Clock } from '../runtime/clock.ts';
-import { IpcConnection, type NucleusKind } from './ipc-connection.ts';
-import { IpcError, property, toError } from './ipc-error.ts';
-import { getConfiguration } from './get-configuration.ts';
-
-/** How a component reaches its nucleus. */
-export interface IpcAddress {
-  socketPath: string;
-  /** SVCUID; secret. */
-  token: string;
-}
-
-/** The nucleus does not know our token (any more): only the nucleus can help, by starting us with a new one. */
-export class TokenRefusedError extends Error {
-  override readonly name = 'TokenRefusedError';
-}
+import { aborted, type Clock } from '../runtime/clock.ts';
+import {
+  ClosedUnansweredError,
+  IpcConnection,
+  TokenRefusedError,
+  type IpcAddress,
+} from './ipc-connection.ts';
+import { IpcError } from './ipc-error.ts';
 
 /** What a part does with each new connection, e.g. subscribe. An `IpcError` costs the part, no other. */
 export type IpcPart = (connection: IpcConnection) => Promise<void>;
@@ -27,16 +18,8 @@ export interface IpcClientOptions {
   log: Log;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-const ABANDON_TIMEOUT_MS = 500;
-/**
- * Lite closes on a bad token without a word, and so does a nucleus that is just ending; of classic's refusal the SDK
- * often sees the closing first. Believed at the third.
- */
+/** Lite refuses a token by closing, which a nucleus that is just ending does too: believed at the third. */
 const SILENT_REFUSALS = 3;
-/** Members of the SDK's RpcErrorType. */
-const HANDSHAKE_ERROR = 2;
-const NETWORK_ERROR = 5;
 
 /** The socket and token that a nucleus gave this process; undefined outside of Greengrass. */
 export function ipcAddress(env: NodeJS.ProcessEnv): IpcAddress | undefined {
@@ -72,8 +55,8 @@ export class IpcClient {
   attach(part: IpcPart): void {
     this.#parts.add(part);
     const connection = this.#connection;
-    // Failing here is a fault of the connection, which `run` meets itself.
-    if (connection) void this.#start(part, connection).catch(() => connection.close());
+    // A failure that is not its own is the connection's, which is then made anew.
+    if (connection) this.#start(part, connection).catch(() => connection.close());
   }
 
   /**
@@ -81,7 +64,8 @@ export class IpcClient {
    * us, with another Error where there is no connection or it is lost.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const connection = await this.#connect(signal);
+    if (signal.aborted) return;
+    const connection = await this.#open(signal);
     if (!connection) return;
     const lost = connection.lost.then((reason) => Promise.reject(reason));
     try {
@@ -94,8 +78,25 @@ export class IpcClient {
     } finally {
       this.#connection = undefined;
       this.#next = Promise.withResolvers<IpcConnection>();
-      lost.catch(() => {});
-      await connection.close();
+      connection.close();
+    }
+  }
+
+  /** Undefined where `signal` aborted meanwhile. */
+  async #open(signal: AbortSignal): Promise<IpcConnection | undefined> {
+    const { address, clock } = this.#options;
+    try {
+      const connection = await IpcConnection.open(address, clock, signal);
+      this.#silentRefusals = 0;
+      return connection;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!(error instanceof ClosedUnansweredError)) throw error;
+      this.#silentRefusals += 1;
+      if (this.#silentRefusals < SILENT_REFUSALS) throw error;
+      throw new TokenRefusedError(
+        'the nucleus closes every connection of this process (SVCUID): was it restarted?',
+      );
     }
   }
 
@@ -109,66 +110,4 @@ export class IpcClient {
       else log.warn({ error: errorText(error) }, 'refused by the nucleus');
     }
   }
-
-  /** Undefined where `signal` aborted meanwhile. */
-  async #connect(signal: AbortSignal): Promise<IpcConnection | undefined> {
-    if (signal.aborted) return undefined;
-    const { address, clock } = this.#options;
-    const client = await newClient(address);
-    const connecting = client.connect();
-    try {
-      await Promise.race([within(clock, CONNECT_TIMEOUT_MS, 'no answer', connecting), aborted(signal)]);
-      if (signal.aborted) return await abandon(client, connecting, clock);
-      this.#silentRefusals = 0;
-      return new IpcConnection(client, await nucleusKind(client, clock), clock);
-    } catch (error) {
-      await client.close();
-      throw this.#connectFailure(error);
-    }
-  }
-
-  #connectFailure(error: unknown): Error {
-    const type = property(error, 'type');
-    if (type === NETWORK_ERROR) this.#silentRefusals += 1;
-    if (type === HANDSHAKE_ERROR || this.#silentRefusals >= SILENT_REFUSALS) {
-      return new TokenRefusedError('the nucleus does not know this process (SVCUID): was it restarted?');
-    }
-    return toError(`connecting to the nucleus at ${this.#options.address.socketPath}`, error);
-  }
-}
-
-/** The library is loaded when it is first needed: it costs 70 ms and 25 MB. */
-async function newClient({ socketPath, token }: IpcAddress): Promise<greengrasscoreipc.Client> {
-  const { createClient, createDefaultClientConfig } =
-    await import('aws-iot-device-sdk-v2/dist/greengrasscoreipc.js');
-  return createClient({
-    ...createDefaultClientConfig(),
-    hostName: socketPath,
-    connectTransform: ({ message }) =>
-      Promise.resolve({ ...message, payload: JSON.stringify({ authToken: token }) }),
-  });
-}
-
-/**
- * The native client ends the whole process (an assertion) when it is closed before its socket is connected, so one
- * that is still connecting is left alone: this process is stopping anyway. The socket itself takes 3 s at most.
- */
-async function abandon(
-  client: greengrasscoreipc.Client,
-  connecting: Promise<void>,
-  clock: Clock,
-): Promise<undefined> {
-  const settled = connecting.then(
-    () => client.close(),
-    () => client.close(),
-  );
-  await within(clock, ABANDON_TIMEOUT_MS, 'still connecting', settled).catch(() => {});
-  return undefined;
-}
-
-/** Only lite has a configuration of this name. */
-async function nucleusKind(client: greengrasscoreipc.Client, clock: Clock): Promise<NucleusKind> {
-  const connection = new IpcConnection(client, 'classic', clock);
-  const configuration = await getConfiguration(connection, 'aws.greengrass.NucleusLite');
-  return configuration ? 'lite' : 'classic';
 }

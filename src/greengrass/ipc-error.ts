@@ -1,4 +1,8 @@
-import { errorText } from '../errors.ts';
+import { isObject } from '../config/layers.ts';
+import type { EventStreamMessage } from './event-stream.ts';
+
+const NAMESPACE = 'aws.greengrass#';
+const MAX_TEXT_LENGTH = 500;
 
 /** The nucleus answered an operation with an error. */
 export class IpcError extends Error {
@@ -8,40 +12,30 @@ export class IpcError extends Error {
   /** Nucleus lite's answer to operations that it does not have: a ServiceError that says nothing. */
   readonly isUnsupported: boolean;
 
-  constructor(operation: string, code: string, message: string, cause: unknown) {
-    super(`${operation} was answered with ${code}${message === '' ? '' : `: ${message}`}`, { cause });
+  constructor(operation: string, code: string, message: string) {
+    super(`${operation} was answered with ${code}${message === '' ? '' : `: ${message}`}`);
     this.code = code;
     this.isUnsupported = code === 'ServiceError' && message === '';
   }
-}
 
-/**
- * An `IpcError` where the nucleus answered; else an Error that says what could not be done. The SDK keeps of an
- * answered error the members only: classic sends `_errorCode`, `_message` and `message`, lite the first two.
- */
-export function toError(operation: string, error: unknown): Error {
-  const answered = property(error, 'serviceError');
-  if (answered !== undefined) {
-    const code = text(property(answered, '_errorCode')) ?? 'ServiceError';
-    const message = text(property(answered, '_message')) ?? text(property(answered, 'message')) ?? '';
-    return new IpcError(operation, code, message, undefined);
+  /** Classic sends its text as `message` and `_message`, lite as the latter only; faults of the protocol are plain. */
+  static from(operation: string, { headers, payload }: EventStreamMessage): IpcError {
+    const shape = headers.get('service-model-type');
+    const members = parsePayload(payload);
+    const said = members?._message ?? members?.message;
+    const message = typeof said === 'string' ? said : members ? '' : payload.toString();
+    const code = typeof shape === 'string' ? shape.replace(NAMESPACE, '') : 'an error';
+    return new IpcError(operation, code, message.slice(0, MAX_TEXT_LENGTH));
   }
-  // Errors that the SDK's model does not foresee for an operation keep nothing but their name.
-  const unforeseen = /unexpected response shape received: 'aws\.greengrass#(\w+)'/i.exec(
-    errorText(error),
-  )?.[1];
-  if (unforeseen !== undefined) return new IpcError(operation, unforeseen, 'unforeseen by the SDK', error);
-  // What the native client says went wrong is in a member of its own, sometimes as a bare string.
-  const inner = property(error, 'internalError');
-  const why = inner === undefined ? errorText(error) : `${errorText(error)} (${errorText(inner)})`;
-  return new Error(`${operation} failed: ${why}`);
 }
 
-export function property(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return Object.entries(value).find(([name]) => name === key)?.[1];
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
+/** The JSON object that a message holds, empty where it holds nothing; undefined where it is something else. */
+export function parsePayload(payload: Buffer) {
+  if (payload.length === 0) return {};
+  try {
+    const value: unknown = JSON.parse(payload.toString());
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }

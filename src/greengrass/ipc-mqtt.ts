@@ -1,6 +1,6 @@
-import type { greengrasscoreipc } from 'aws-iot-device-sdk-v2';
+import { isObject, type JsonObject } from '../config/layers.ts';
 import type { IpcClient } from './ipc-client.ts';
-import type { IpcConnection } from './ipc-connection.ts';
+import { FrameTooLargeError, type IpcConnection } from './ipc-connection.ts';
 import { IpcError } from './ipc-error.ts';
 
 /** The session that the message bus runs on: the same shape that the direct MQTT connection has. */
@@ -20,10 +20,6 @@ export interface IpcMqttOptions {
   refused: (message: string) => Error;
 }
 
-/** Lite ends the connection on a larger frame, and everything on it: MQTT, configuration, state. */
-const LITE_FRAME_BYTES = 10_000;
-/** Of a PublishToIoTCore frame besides its JSON: lengths, CRCs and the headers that the SDK adds. */
-const FRAME_OVERHEAD_BYTES = 160;
 /** IoT Core's largest message. */
 const MAX_PAYLOAD_BYTES = 128 * 1024;
 
@@ -33,6 +29,7 @@ const MAX_PAYLOAD_BYTES = 128 * 1024;
  * begins a clean session: what the cloud sent meanwhile is lost. So the first success after a failure there counts as
  * a new connection, after which everything is fetched anew. Lite also drops messages from the cloud above about
  * 5,000 B without a word. Overlapping topic filters get a message once each.
+ * https://docs.aws.amazon.com/greengrass/v2/developerguide/ipc-iot-core-mqtt.html
  */
 export class IpcMqtt {
   readonly #options: IpcMqttOptions;
@@ -42,7 +39,7 @@ export class IpcMqtt {
     this.#options = options;
   }
 
-  /** Messages not sent because the nucleus would have ended the connection over them. */
+  /** Messages not sent because the nucleus or IoT Core does not take so large ones. */
   get tooLarge(): number {
     return this.#tooLarge;
   }
@@ -51,46 +48,22 @@ export class IpcMqtt {
   async connect(onMessage: MessageHandler, signal: AbortSignal): Promise<IpcMqttSession> {
     const { ipc, refused } = this.#options;
     const connection = await ipc.connected(signal);
-    const { QOS } = await import('aws-iot-device-sdk-v2/dist/greengrasscoreipc/model.js');
-    const checkSize = (topic: string, payloadBytes: number) => {
-      if (fits(connection, topic, payloadBytes)) return;
-      this.#tooLarge += 1;
-      const what = `a message of ${payloadBytes} B to ${topic}`;
-      throw refused(`${what} is too large for the ${connection.nucleus} nucleus`);
-    };
-    return new Session({
-      connection,
-      qos: [QOS.AT_MOST_ONCE, QOS.AT_LEAST_ONCE],
-      onMessage,
-      refused,
-      checkSize,
-    });
+    const onTooLarge = () => void (this.#tooLarge += 1);
+    return new Session({ connection, onMessage, refused, onTooLarge });
   }
 }
 
-function fits({ nucleus }: IpcConnection, topicName: string, payloadBytes: number): boolean {
-  if (nucleus === 'classic') return payloadBytes <= MAX_PAYLOAD_BYTES;
-  const base64Bytes = Math.ceil(payloadBytes / 3) * 4;
-  const json = JSON.stringify({ topicName, qos: '1', payload: '' });
-  return FRAME_OVERHEAD_BYTES + Buffer.byteLength(json) + base64Bytes < LITE_FRAME_BYTES;
-}
-
-type SdkQos = greengrasscoreipc.model.QOS;
-
 interface SessionOptions {
   connection: IpcConnection;
-  /** The SDK's constants for 0 and 1. */
-  qos: readonly [SdkQos, SdkQos];
   onMessage: MessageHandler;
   refused: (message: string) => Error;
-  /** Throws where a message would end the connection. */
-  checkSize: (topic: string, payloadBytes: number) => void;
+  onTooLarge: () => void;
 }
 
 class Session implements IpcMqttSession {
   readonly lost: Promise<Error>;
   readonly #options: SessionOptions;
-  readonly #subscriptions = new Map<string, () => Promise<void>>();
+  readonly #subscriptions = new Map<string, () => void>();
   readonly #end: (reason: Error) => void;
   #wasOffline = false;
 
@@ -101,15 +74,15 @@ class Session implements IpcMqttSession {
     this.lost = Promise.race([options.connection.lost, ended.promise]);
   }
 
-  async publish(topicName: string, text: string, level: 0 | 1): Promise<void> {
-    const { connection, qos, checkSize } = this.#options;
+  async publish(topicName: string, text: string, qos: 0 | 1): Promise<void> {
+    const { connection } = this.#options;
     const payload = Buffer.from(text);
-    checkSize(topicName, payload.byteLength);
-    const request = { topicName, payload, qos: qos[level] };
     try {
-      await connection.call('PublishToIoTCore', (client) => client.publishToIoTCore(request));
+      if (payload.length > MAX_PAYLOAD_BYTES) throw new FrameTooLargeError('too large for IoT Core');
+      const request = { topicName, qos: String(qos), payload: payload.toString('base64') };
+      await connection.call('PublishToIoTCore', request);
     } catch (error) {
-      this.#throwIfFinal(error, `publishing to ${topicName}`);
+      this.#throwIfFinal(error, `publishing ${payload.length} B to ${topicName}`);
       this.#wasOffline ||= connection.nucleus === 'lite' && error instanceof IpcError;
       throw error;
     }
@@ -117,16 +90,13 @@ class Session implements IpcMqttSession {
   }
 
   async subscribe(topicName: string): Promise<void> {
-    const { connection, qos, onMessage } = this.#options;
+    const { connection, onMessage } = this.#options;
+    const request = { topicName, qos: '1' };
     try {
-      const undo = await connection.subscribe(
-        'SubscribeToIoTCore',
-        (client) => client.subscribeToIoTCore({ topicName, qos: qos[1] }),
-        ({ message }) => {
-          if (message) onMessage(message.topicName, bytesOf(message.payload));
-        },
-      );
-      await this.unsubscribe(topicName);
+      const undo = await connection.subscribe('SubscribeToIoTCore', request, ({ message }) => {
+        if (isObject(message)) deliver(message, onMessage);
+      });
+      this.#subscriptions.get(topicName)?.();
       this.#subscriptions.set(topicName, undo);
     } catch (error) {
       this.#throwIfFinal(error, `subscribing to ${topicName}`);
@@ -134,27 +104,35 @@ class Session implements IpcMqttSession {
     }
   }
 
-  async unsubscribe(topicName: string): Promise<void> {
-    const undo = this.#subscriptions.get(topicName);
+  unsubscribe(topicName: string): Promise<void> {
+    this.#subscriptions.get(topicName)?.();
     this.#subscriptions.delete(topicName);
-    await undo?.();
+    return Promise.resolve();
   }
 
   /** Ends what is ours of the connection; others use it too. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#end(new Error('closed'));
-    await Promise.all([...this.#subscriptions.keys()].map((topic) => this.unsubscribe(topic)));
+    for (const undo of this.#subscriptions.values()) undo();
+    this.#subscriptions.clear();
+    return Promise.resolve();
   }
 
   /** Lite has one error for "offline" and for much else: only these are surely final. */
   #throwIfFinal(error: unknown, what: string): void {
+    const { refused, onTooLarge } = this.#options;
+    if (error instanceof FrameTooLargeError) {
+      onTooLarge();
+      throw refused(`${what} is impossible: ${error.message}`);
+    }
     if (!(error instanceof IpcError) || !['UnauthorizedError', 'InvalidArgumentsError'].includes(error.code))
       return;
     const cure = "the recipe's accessControl must allow it (aws.greengrass.ipc.mqttproxy)";
-    throw this.#options.refused(`${what} was refused by the nucleus, ${error.code}: ${cure}`);
+    throw refused(`${what} was refused by the nucleus, ${error.code}: ${cure}`);
   }
 }
 
-function bytesOf(payload: unknown): Uint8Array {
-  return payload instanceof Uint8Array ? payload : new Uint8Array();
+function deliver({ topicName, payload }: JsonObject, onMessage: MessageHandler): void {
+  if (typeof topicName !== 'string') return;
+  onMessage(topicName, Buffer.from(typeof payload === 'string' ? payload : '', 'base64'));
 }

@@ -1,4 +1,4 @@
-import { isObject } from '../config/layers.ts';
+import { isObject, type JsonObject } from '../config/layers.ts';
 import type { IpcConnection } from './ipc-connection.ts';
 import { IpcError } from './ipc-error.ts';
 
@@ -9,8 +9,8 @@ import { IpcError } from './ipc-error.ts';
  */
 export async function readLogin(connection: IpcConnection, secretId: string): Promise<string> {
   const { secretString, secretBinary } = await read(connection, secretId);
-  const text =
-    secretString ?? (secretBinary instanceof Uint8Array ? Buffer.from(secretBinary).toString() : '');
+  const binary = typeof secretBinary === 'string' ? Buffer.from(secretBinary, 'base64').toString() : '';
+  const text = typeof secretString === 'string' ? secretString : binary;
   const { username, password } = jsonMembers(text);
   const login =
     typeof username === 'string' && typeof password === 'string' ? `${username}:${password}` : text;
@@ -20,10 +20,10 @@ export async function readLogin(connection: IpcConnection, secretId: string): Pr
   return login;
 }
 
-async function read(connection: IpcConnection, secretId: string) {
+async function read(connection: IpcConnection, secretId: string): Promise<JsonObject> {
   try {
-    const answer = await connection.call('GetSecretValue', (client) => client.getSecretValue({ secretId }));
-    return answer.secretValue;
+    const { secretValue } = await connection.call('GetSecretValue', { secretId });
+    return isObject(secretValue) ? secretValue : {};
   } catch (cause) {
     throw new Error(`the secret ${secretId} cannot be read: ${cureOf(cause)}`, { cause });
   }

@@ -1,4 +1,4 @@
-import type { greengrasscoreipc } from 'aws-iot-device-sdk-v2';
+import { isObject, type JsonObject } from '../config/layers.ts';
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -41,29 +41,22 @@ export class UpdateDeferral {
   start(): void {
     const { ipc, log } = this.#options;
     ipc.attach(async (connection) => {
-      await connection.subscribe(
-        'SubscribeToComponentUpdates',
-        (client) => client.subscribeToComponentUpdates({}),
-        (event) => {
-          this.#asked(connection, event).catch((error: unknown) => {
-            log.warn({ error: errorText(error) }, 'the nucleus could not be answered about an update');
-          });
-        },
-      );
+      await connection.subscribe('SubscribeToComponentUpdates', {}, (event) => {
+        this.#asked(connection, event).catch((error: unknown) => {
+          log.warn({ error: errorText(error) }, 'the nucleus could not be answered about an update');
+        });
+      });
     });
   }
 
-  async #asked(
-    connection: IpcConnection,
-    { preUpdateEvent, postUpdateEvent }: greengrasscoreipc.model.ComponentUpdatePolicyEvents,
-  ): Promise<void> {
+  async #asked(connection: IpcConnection, { preUpdateEvent, postUpdateEvent }: JsonObject): Promise<void> {
     if (postUpdateEvent) this.#deferred = undefined;
-    if (!preUpdateEvent) return;
-    const { deploymentId } = preUpdateEvent;
+    const deploymentId = isObject(preUpdateEvent) ? preUpdateEvent.deploymentId : undefined;
+    if (typeof deploymentId !== 'string') return;
     const recheckAfterMs = this.#deferral(deploymentId);
     const message = recheckAfterMs > 0 ? 'somebody is watching a camera' : '';
     const request = { deploymentId, recheckAfterMs, message };
-    await connection.call('DeferComponentUpdate', (client) => client.deferComponentUpdate(request));
+    await connection.call('DeferComponentUpdate', request);
   }
 
   /** Milliseconds until the nucleus shall ask again; 0: go ahead. */

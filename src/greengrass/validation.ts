@@ -30,36 +30,28 @@ export class ConfigurationValidation {
   start(): void {
     const { ipc, log } = this.#options;
     ipc.attach(async (connection) => {
-      await connection.subscribe(
-        'SubscribeToValidateConfigurationUpdates',
-        (client) => client.subscribeToValidateConfigurationUpdates({}),
-        ({ validateConfigurationUpdateEvent: event }) => {
-          if (!event) return;
-          const configuration: unknown = event.configuration;
-          this.#answer(connection, event.deploymentId, configuration).catch((error: unknown) => {
-            log.warn({ error: errorText(error) }, 'the nucleus could not be told about a configuration');
-          });
-        },
-      );
+      await connection.subscribe('SubscribeToValidateConfigurationUpdates', {}, (event) => {
+        this.#answer(connection, event).catch((error: unknown) => {
+          log.warn({ error: errorText(error) }, 'the nucleus could not be told about a configuration');
+        });
+      });
     });
   }
 
-  async #answer(connection: IpcConnection, deploymentId: string, proposed: unknown): Promise<void> {
-    const { log } = this.#options;
-    const faults = this.#faultsOf(proposed);
-    const isGood = faults.length === 0;
-    if (!isGood) log.warn({ deploymentId, faults }, 'proposed configuration refused');
-    const { ConfigurationValidityStatus: Status } =
-      await import('aws-iot-device-sdk-v2/dist/greengrasscoreipc/model.js');
+  async #answer(
+    connection: IpcConnection,
+    { validateConfigurationUpdateEvent: event }: JsonObject,
+  ): Promise<void> {
+    if (!isObject(event)) return;
+    const { configuration, deploymentId = '' } = event;
+    const faults = this.#faultsOf(configuration);
+    if (faults.length > 0) this.#options.log.warn({ deploymentId, faults }, 'proposed configuration refused');
     const configurationValidityReport = {
-      // Classic leaves it out of its event, the SDK insists on it in the report.
-      deploymentId: deploymentId ?? '',
-      status: isGood ? Status.ACCEPTED : Status.REJECTED,
+      deploymentId,
+      status: faults.length === 0 ? 'ACCEPTED' : 'REJECTED',
       message: faults.join('; ').slice(0, MAX_MESSAGE_LENGTH),
     };
-    await connection.call('SendConfigurationValidityReport', (client) =>
-      client.sendConfigurationValidityReport({ configurationValidityReport }),
-    );
+    await connection.call('SendConfigurationValidityReport', { configurationValidityReport });
   }
 
   /** Silence would fail the deployment without a reason. */

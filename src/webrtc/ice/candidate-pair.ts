@@ -18,6 +18,8 @@ export class CandidatePair {
   check: { transactionId: Buffer; message: Buffer } | undefined;
   attempts = 0;
   nextCheckAtMs = 0;
+  /** Ours to nominate, where we are controlling. */
+  nominating = false;
   /** When the peer last asked for this pair (USE-CANDIDATE). */
   nominatedAtMs = -Infinity;
   sentAtMs = -Infinity;
@@ -30,6 +32,13 @@ export class CandidatePair {
     this.base = base;
     this.remote = remote;
     this.searching = searching;
+  }
+
+  /** Checks begin anew. */
+  search(): void {
+    this.searching = true;
+    this.attempts = 0;
+    this.nextCheckAtMs = 0;
   }
 
   isDue(nowMs: number): boolean {

@@ -34,6 +34,7 @@ interface Outstanding {
   /** Undefined where it cannot be told which copy was answered. */
   sentAtMs: number | undefined;
   nominating: boolean;
+  controlling: boolean;
 }
 
 export interface CheckListEvents {
@@ -96,7 +97,7 @@ export class CheckList {
     const refuge = this.#table.pairs.find(({ succeeded }) => succeeded);
     if (refuge) this.#select(refuge);
     this.#probe(refuge);
-    for (const pair of this.#table.pairs) this.#search(pair);
+    for (const pair of this.#table.pairs) if (!pair.succeeded) pair.search();
     this.#run();
   }
 
@@ -131,7 +132,7 @@ export class CheckList {
     if (!isSymmetric || !hasIntegrity(response, this.#remote.password)) return true;
     this.#outstanding.delete(id);
     if (isSuccess(response)) this.#succeeded(pair, outstanding.sentAtMs, nominating);
-    else if (errorCode(response) === 487) this.#switchRole(!this.#role.controlling);
+    else if (errorCode(response) === 487) this.#switchRole(!outstanding.controlling);
     return true;
   }
 
@@ -181,14 +182,17 @@ export class CheckList {
     if (pair === selected) return;
     const nowMs = this.#clock.monotonic();
     const isSilent = selected !== undefined && nowMs - (selected.unansweredSinceMs ?? nowMs) > SILENT_MS;
-    if (!selected || isSilent || comparePairs(pair, selected) < 0) this.#select(pair);
+    if (!selected || isSilent || comparePairs(pair, selected) <= 0) this.#select(pair);
     else this.#probe(selected);
   }
 
   #select(pair: CandidatePair): void {
     this.selected = pair;
     this.#wasSelected = true;
-    for (const other of this.#table.pairs) other.searching = false;
+    for (const other of this.#table.pairs) {
+      other.searching = false;
+      other.nominating = other === pair;
+    }
     pair.base.prefer(pair.remote.port, pair.remote.address);
     this.#events.onSelected(pair);
   }
@@ -198,7 +202,7 @@ export class CheckList {
     pair.onAnswered(nowMs, sentAtMs);
     if (this.#role.controlling) {
       if (nominating) this.#consider(pair);
-      else if (!this.selected) this.#check(pair, true);
+      else if (!this.selected) this.#nominate(pair);
     } else if (pair.nominatedAtMs > -Infinity && !this.selected) this.#consider(pair);
     else if (nowMs - pair.nominatedAtMs < 3 * SILENT_MS) this.#consider(pair);
     // The base of the selected pair went away: what works is used until the peer nominates anew.
@@ -206,30 +210,31 @@ export class CheckList {
     if (pair === this.selected) this.#consent.refresh();
   }
 
-  #trigger(pair: CandidatePair): void {
-    if (!pair.succeeded) this.#search(pair);
-    if (pair.permitted && this.#clock.monotonic() - pair.sentAtMs >= TRIGGER_MS) this.#check(pair, false);
-    else this.#run();
+  #nominate(pair: CandidatePair): void {
+    pair.nominating = true;
+    pair.search();
+    this.#run();
   }
 
-  #search(pair: CandidatePair): void {
-    if (pair.succeeded) return;
-    pair.searching = true;
-    pair.attempts = 0;
-    pair.nextCheckAtMs = 0;
+  #trigger(pair: CandidatePair): void {
+    if (!pair.succeeded) pair.search();
+    if (pair.permitted && this.#clock.monotonic() - pair.sentAtMs >= TRIGGER_MS) this.#check(pair);
+    else this.#run();
   }
 
   /** Asks whether the pair still works. */
   #probe(pair: CandidatePair | undefined): void {
-    if (pair && this.#clock.monotonic() - pair.sentAtMs >= SILENT_MS / 2) this.#check(pair, false);
+    if (pair && this.#clock.monotonic() - pair.sentAtMs >= SILENT_MS / 2) this.#check(pair);
   }
 
-  #check(pair: CandidatePair, nominate: boolean): void {
+  #check(pair: CandidatePair): void {
     if (!this.#remote || this.#closed) return;
     const nowMs = this.#clock.monotonic();
+    const { controlling } = this.#role;
+    const nominating = controlling && pair.nominating;
     // Consent wants a new transaction each time (RFC 7675 section 5.1).
-    const isRepeat = pair.check !== undefined && !nominate && !pair.succeeded;
-    if (!isRepeat) {
+    const isRepeat = pair.check !== undefined && !pair.succeeded;
+    if (!pair.check || !isRepeat) {
       const transactionId = newTransactionId();
       const { candidate } = pair.base;
       const message = checkRequest(
@@ -238,12 +243,12 @@ export class CheckList {
         this.#remote,
         candidate,
         this.#role,
-        nominate || (this.#role.controlling && pair === this.selected),
+        nominating,
       );
       pair.check = { transactionId, message };
     }
-    const { transactionId, message } = pair.check!;
-    this.#remember(transactionId, { pair, sentAtMs: isRepeat ? undefined : nowMs, nominating: nominate });
+    const { transactionId, message } = pair.check;
+    this.#remember(transactionId, { pair, sentAtMs: isRepeat ? undefined : nowMs, nominating, controlling });
     pair.onSent(nowMs);
     pair.base.send(message, pair.remote.port, pair.remote.address);
   }
@@ -267,7 +272,7 @@ export class CheckList {
     if (nowMs >= this.#pacedUntilMs) {
       const due = this.#table.pairs.find((pair) => pair.isDue(nowMs));
       if (due) {
-        this.#check(due, false);
+        this.#check(due);
         this.#pacedUntilMs = nowMs + PACING_MS;
         if (this.selected && due.attempts >= MAX_SPARE_ATTEMPTS) due.searching = false;
       }

@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net';
-import { encodeMessage, MessageReader, type EventStreamMessage, type HeaderValue } from './event-stream.ts';
+import {
+  encodeMessage,
+  MessageReader,
+  type EventStreamMessage,
+  type HeaderValue,
+} from '../../../src/greengrass/event-stream.ts';
 
 /** https://github.com/awslabs/aws-c-event-stream, event_stream_rpc.h */
 const MESSAGE_TYPE = { application: 0, error: 1, ping: 2, pingResponse: 3, connect: 4, connectAck: 5 };

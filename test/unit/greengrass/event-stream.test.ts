@@ -6,7 +6,7 @@ import {
   encodeMessage,
   MessageReader,
   type HeaderValue,
-} from '../../cloud/nucleus/event-stream.ts';
+} from '../../../src/greengrass/event-stream.ts';
 
 // Test vectors of aws-c-event-stream.
 const EMPTY = Buffer.from('000000100000000005c248eb7d98c8ff', 'hex');
