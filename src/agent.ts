@@ -27,7 +27,7 @@ import { socketOpener } from './signaling/web-socket.ts';
 import { agentVersion } from './version.ts';
 import { LocalNetwork } from './webrtc/ice/local-network.ts';
 import { MdnsResolver } from './webrtc/ice/mdns.ts';
-import { PeerTransport } from './webrtc/peer-transport.ts';
+import { PeerTransport } from './webrtc/werift/peer-transport.ts';
 import { prepareCertificate } from './webrtc/werift/dtls.ts';
 
 export interface AgentOptions {

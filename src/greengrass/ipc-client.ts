@@ -67,15 +67,19 @@ export class IpcClient {
     if (signal.aborted) return;
     const connection = await this.#open(signal);
     if (!connection) return;
-    const lost = connection.lost.then((reason) => Promise.reject(reason));
+    const stop = () => connection.close();
+    signal.addEventListener('abort', stop, { once: true });
     try {
       this.#connection = connection;
       this.#next.resolve(connection);
       this.#options.log.info({ nucleus: connection.nucleus }, 'connected to the nucleus');
-      const started = Promise.all([...this.#parts].map((part) => this.#start(part, connection)));
-      await Promise.race([started, lost, aborted(signal)]);
-      await Promise.race([lost, aborted(signal)]);
+      const lost = connection.lost.then((reason) => Promise.reject(reason));
+      await Promise.race([Promise.all([...this.#parts].map((part) => this.#start(part, connection))), lost]);
+      await lost;
+    } catch (error) {
+      if (!signal.aborted) throw error;
     } finally {
+      signal.removeEventListener('abort', stop);
       this.#connection = undefined;
       this.#next = Promise.withResolvers<IpcConnection>();
       connection.close();

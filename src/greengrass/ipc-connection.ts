@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { JsonObject } from '../config/layers.ts';
-import { aborted, within, type Clock } from '../runtime/clock.ts';
+import { within, type Clock } from '../runtime/clock.ts';
 import { encodeMessage, MessageReader, type EventStreamMessage, type HeaderValue } from './event-stream.ts';
 import { getConfiguration } from './get-configuration.ts';
 import { IpcError, parsePayload } from './ipc-error.ts';
@@ -64,6 +64,7 @@ export class IpcConnection {
   readonly #streams = new Map<number, Stream>();
   #lastStreamId = 0;
   #lostReason: Error | undefined;
+  #phase: 'connecting' | 'connected' | 'acknowledged' = 'connecting';
   #nucleus: NucleusKind = 'classic';
 
   private constructor(socket: Socket, clock: Clock) {
@@ -82,8 +83,9 @@ export class IpcConnection {
         this.#lose(new Error('the nucleus sends nonsense', { cause }));
       }
     });
-    socket.on('error', (cause) => this.#lose(new Error('the connection to the nucleus was lost', { cause })));
-    socket.once('close', () => this.#lose(new ClosedUnansweredError('the nucleus closed the connection')));
+    socket.on('error', (cause) => this.#lose(this.#reasonFor(cause)));
+    socket.once('close', () => this.#lose(this.#reasonFor(undefined)));
+    socket.once('connect', () => (this.#phase = 'connected'));
   }
 
   /**
@@ -97,14 +99,17 @@ export class IpcConnection {
   ): Promise<IpcConnection> {
     signal.throwIfAborted();
     const connection = new IpcConnection(connect(socketPath), clock);
-    const stopped = aborted(signal).then(() => Promise.reject(new Error('stopped while connecting')));
+    const stop = () => connection.close();
+    signal.addEventListener('abort', stop, { once: true });
     try {
-      const made = Promise.race([connection.#handshake(token), stopped]);
+      const made = connection.#handshake(token);
       await within(clock, CONNECT_TIMEOUT_MS, `no answer from the nucleus at ${socketPath}`, made);
       return connection;
     } catch (error) {
       connection.close();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
   }
 
@@ -151,8 +156,9 @@ export class IpcConnection {
     this.#send(0, MESSAGE.connect, FLAG.none, payload, [':version', PROTOCOL_VERSION]);
     const { headers } = await this.#acknowledged.promise;
     if (headers.get(':message-type') !== MESSAGE.connectAck || !hasFlag(headers, FLAG.connectionAccepted)) {
-      throw new TokenRefusedError(TOKEN_REFUSED);
+      throw new TokenRefusedError('the nucleus does not know this process (SVCUID): was it restarted?');
     }
+    this.#phase = 'acknowledged';
     // Only lite has a configuration of this name.
     const lite = await getConfiguration(this, 'aws.greengrass.NucleusLite');
     this.#nucleus = lite ? 'lite' : 'classic';
@@ -223,6 +229,13 @@ export class IpcConnection {
     if (this.#socket.writable) this.#socket.write(frame);
   }
 
+  #reasonFor(cause: Error | undefined): Error {
+    const options = cause ? { cause } : {};
+    if (this.#phase === 'connecting') return new Error('the nucleus cannot be reached', options);
+    if (this.#phase === 'acknowledged') return new Error('the connection to the nucleus was lost', options);
+    return new ClosedUnansweredError('the nucleus closed the connection without an answer', options);
+  }
+
   #lose(reason: Error): void {
     if (this.#lostReason) return;
     this.#lostReason = reason;
@@ -233,8 +246,6 @@ export class IpcConnection {
     this.#resolveLost(reason);
   }
 }
-
-const TOKEN_REFUSED = 'the nucleus does not know this process (SVCUID): was it restarted?';
 
 function hasFlag(headers: EventStreamMessage['headers'], flag: number): boolean {
   const flags = headers.get(':message-flags');

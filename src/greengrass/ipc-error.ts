@@ -22,7 +22,7 @@ export class IpcError extends Error {
   static from(operation: string, { headers, payload }: EventStreamMessage): IpcError {
     const shape = headers.get('service-model-type');
     const members = parsePayload(payload);
-    const said = members?._message ?? members?.message;
+    const said = members?.['_message'] ?? members?.message;
     const message = typeof said === 'string' ? said : members ? '' : payload.toString();
     const code = typeof shape === 'string' ? shape.replace(NAMESPACE, '') : 'an error';
     return new IpcError(operation, code, message.slice(0, MAX_TEXT_LENGTH));

@@ -146,6 +146,7 @@ export class DesiredConfig {
   /** Has `candidate` applied next, and cancels what is being applied unless it is the same. */
   #pursue(candidate: Candidate): void {
     const { desired, config } = this.#current;
+    if (this.#closed) return;
     if (isDeepStrictEqual(desired, candidate.desired) && isDeepStrictEqual(config, candidate.config)) return;
     this.#next = candidate;
     this.#applying?.abort.abort();

@@ -1,4 +1,5 @@
 import { createCipheriv, hash } from 'node:crypto';
+import { hmacPad } from './hmac-sha1.ts';
 import { HEADROOM_BYTES, MAX_BATCH_PACKETS, type PacketBatch } from './packet-batch.ts';
 import { MAX_PAYLOAD_BYTES } from './payload-writer.ts';
 import type { SessionKeys } from './srtp-keys.ts';
@@ -33,8 +34,8 @@ export class AesCmProtector {
     const salt = Buffer.alloc(16);
     keys.salt.copy(salt);
     this.#salt = new Uint32Array(salt.buffer.slice(salt.byteOffset, salt.byteOffset + 16));
-    this.#innerPad = new Uint32Array(Uint8Array.from(pad(keys.authenticationKey, 0x36)).buffer);
-    this.#outerPad = pad(keys.authenticationKey, 0x5c);
+    this.#innerPad = new Uint32Array(Uint8Array.from(hmacPad(keys.authenticationKey, 0x36)).buffer);
+    this.#outerPad = hmacPad(keys.authenticationKey, 0x5c);
   }
 
   /** Encrypts and authenticates all packets of the batch. */
@@ -107,12 +108,6 @@ export class AesCmProtector {
       block.write(hash('sha1', outerInput, 'binary'), end, TAG_BYTES, 'binary');
     }
   }
-}
-
-function pad(key: Buffer, value: number): Buffer {
-  const padded = Buffer.alloc(SHA1_BLOCK_BYTES, value);
-  for (let i = 0; i < key.length; i++) padded[i]! ^= key[i]!;
-  return padded;
 }
 
 function swap(word: number): number {

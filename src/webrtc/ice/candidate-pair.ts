@@ -3,7 +3,7 @@ import type { IceBase } from './ice-base.ts';
 
 /** First wait for an answer to a check; it doubles. RFC 8445 section 14.3 has 500 ms, browsers use about 50. */
 const RETRY_MS = 100;
-const MAX_RETRY_MS = 1_600;
+const MAX_RETRY_MS = 400;
 
 /** A local base and a remote candidate, and what is known of the way between them. */
 export class CandidatePair {

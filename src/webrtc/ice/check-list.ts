@@ -172,7 +172,8 @@ export class CheckList {
     const nowMs = this.#clock.monotonic();
     pair.nominatedAtMs = nowMs;
     if (pair === this.selected) return;
-    if (pair.succeeded && nowMs - pair.answeredAtMs < SILENT_MS) this.#consider(pair);
+    const isFresh = this.selected === undefined || nowMs - pair.answeredAtMs < SILENT_MS;
+    if (pair.succeeded && isFresh) this.#consider(pair);
     else this.#trigger(pair);
   }
 
@@ -188,6 +189,7 @@ export class CheckList {
 
   #select(pair: CandidatePair): void {
     this.selected = pair;
+    if (!this.#wasSelected) this.#consent.refresh();
     this.#wasSelected = true;
     for (const other of this.#table.pairs) {
       other.searching = false;
@@ -217,7 +219,7 @@ export class CheckList {
   }
 
   #trigger(pair: CandidatePair): void {
-    if (!pair.succeeded) pair.search();
+    pair.search();
     if (pair.permitted && this.#clock.monotonic() - pair.sentAtMs >= TRIGGER_MS) this.#check(pair);
     else this.#run();
   }

@@ -1,4 +1,13 @@
-import { DtlsClient, DtlsServer, RTCDtlsTransport, type DtlsSocket, type RTCCertificate } from 'werift';
+import {
+  CipherContext,
+  DtlsClient,
+  DtlsServer,
+  HashAlgorithm,
+  NamedCurveAlgorithm,
+  RTCCertificate,
+  SignatureAlgorithm,
+  type DtlsSocket,
+} from 'werift';
 import type { SrtpProfile } from '../../rtp/srtp-keys.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { within } from '../../runtime/clock.ts';
@@ -26,8 +35,13 @@ const ALERT = 21;
 const CLOSE_NOTIFY = Buffer.from([1, 0]);
 
 /** The device's DTLS certificate: made once, ahead of the first viewer, and shared by all (as RFC 8827 section 6.5 allows). */
-export function prepareCertificate(): Promise<DtlsCertificate> {
-  return RTCDtlsTransport.SetupCertificate();
+export async function prepareCertificate(): Promise<DtlsCertificate> {
+  const algorithm = { signature: SignatureAlgorithm.ecdsa_3, hash: HashAlgorithm.sha256_4 };
+  const { certPem, keyPem, signatureHash } = await CipherContext.createSelfSignedCertificateWithKey(
+    algorithm,
+    NamedCurveAlgorithm.secp256r1_23,
+  );
+  return new RTCCertificate(keyPem, certPem, signatureHash);
 }
 
 export function certificateFingerprint(certificate: DtlsCertificate): Fingerprint {

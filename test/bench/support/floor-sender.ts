@@ -9,7 +9,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { packetize } from '../../../src/rtp/packetizer.ts';
 import { everyFrame } from './frame-clock.ts';
-import { send } from './ipc.ts';
+import { answerRequests } from './ipc.ts';
 import { readAccessUnits } from './media-file.ts';
 
 const [annexBPath = '', fpsText = '30'] = process.argv.slice(2);
@@ -64,10 +64,4 @@ async function connect(port: number): Promise<void> {
   receivers.push(new Receiver(socket));
 }
 
-process.on('message', ({ call, request }: { call: number; request: { port: number } }) => {
-  connect(request.port).then(
-    () => send({ call, answer: undefined }),
-    (error: unknown) => send({ call, error: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
+answerRequests(({ port }: { port: number }) => connect(port));

@@ -1,8 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process';
 
-/** To the parent; a parent that is gone is told by `disconnect`. */
-export function send(message: object): void {
-  process.send?.(message);
+/** In a program that `ChildCalls` runs: answers every request. Ends with the parent. */
+export function answerRequests<Request>(handle: (request: Request) => Promise<unknown>): void {
+  process.on('message', ({ call, request }: { call: number; request: Request }) => {
+    handle(request).then(
+      (answer) => process.send?.({ call, answer }),
+      (error: unknown) => process.send?.({ call, error: String(error) }),
+    );
+  });
+  // A benchmark that died must not leave its programs behind.
+  process.on('disconnect', () => process.exit());
 }
 
 /** A forked program that answers requests: `{call, request}` with `{call, answer}` or `{call, error}`. */

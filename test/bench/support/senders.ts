@@ -47,7 +47,7 @@ export function stockVariant(name: string, transportCc: boolean): Variant {
     async start(media) {
       const child = new ChildCalls(
         script,
-        [media.annexBPath, String(media.fps), transportCc ? 'on' : 'off'],
+        [media.moviePath, transportCc ? 'on' : 'off'],
         SENDER_CPU,
       );
       return {

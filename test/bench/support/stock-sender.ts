@@ -1,44 +1,35 @@
 /**
- * The yardstick: stock werift as its users send, one track whose `writeRtp` feeds all peers. Payloads are cut once,
- * before the clock runs.
- *   node stock-sender.ts ANNEX_B FPS on|off      transport-cc
+ * The yardstick: stock werift as its users send. ffmpeg cuts the same file into RTP on loopback, and `writeRtp` hands
+ * each packet to all peers.
+ *   node stock-sender.ts MOVIE on|off      transport-cc
  */
-import { randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import {
   MediaStreamTrack,
   RTCPeerConnection,
   RTCRtpCodecParameters,
-  RtpHeader,
-  RtpPacket,
   useNACK,
   usePLI,
   useSdesMid,
   useTransportWideCC,
   useTWCC,
 } from 'werift';
-import { packetize } from '../../../src/rtp/packetizer.ts';
-import { everyFrame } from './frame-clock.ts';
-import { send } from './ipc.ts';
-import { readAccessUnits } from './media-file.ts';
+import { answerRequests } from './ipc.ts';
 
-const [annexBPath = '', fpsText = '30', transportCcText = 'on'] = process.argv.slice(2);
-const fps = Number(fpsText);
+const [moviePath = '', transportCcText = 'on'] = process.argv.slice(2);
 const transportCc = transportCcText === 'on';
-const AUDIO_FPS = 50;
-const AUDIO_BYTES = 80;
+const PACKET_BYTES = 1200;
+/** The default holds a hundred packets; a key frame is as many. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
-const frames = readAccessUnits(annexBPath).map((unit) => {
-  const { data, count, starts, lengths } = packetize('h264', unit);
-  return Array.from({ length: count }, (_, i) =>
-    data.subarray(starts[i], (starts[i] ?? 0) + (lengths[i] ?? 0)),
-  );
-});
 const video = new MediaStreamTrack({ kind: 'video' });
 const audio = new MediaStreamTrack({ kind: 'audio' });
 const peers: RTCPeerConnection[] = [];
 
 async function answer(sdp: string): Promise<string> {
-  const feedback = [useNACK(), usePLI(), ...(transportCc ? [useTWCC()] : [])];
+  const feedback = transportCc ? [useTWCC()] : [];
   const extensions = [useSdesMid(), ...(transportCc ? [useTransportWideCC()] : [])];
   const peer = new RTCPeerConnection({
     iceServers: [],
@@ -48,7 +39,7 @@ async function answer(sdp: string): Promise<string> {
         new RTCRtpCodecParameters({
           mimeType: 'video/H264',
           clockRate: 90_000,
-          rtcpFeedback: feedback,
+          rtcpFeedback: [useNACK(), usePLI(), ...feedback],
           parameters: 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f',
         }),
       ],
@@ -57,7 +48,7 @@ async function answer(sdp: string): Promise<string> {
           mimeType: 'audio/OPUS',
           clockRate: 48_000,
           channels: 2,
-          rtcpFeedback: transportCc ? [useTWCC()] : [],
+          rtcpFeedback: feedback,
         }),
       ],
     },
@@ -71,35 +62,25 @@ async function answer(sdp: string): Promise<string> {
   return peer.localDescription?.sdp ?? '';
 }
 
-function writeTo(track: MediaStreamTrack) {
-  let sequenceNumber = 0;
-  return (payload: Buffer, timestamp: number, marker: boolean) => {
-    sequenceNumber = (sequenceNumber + 1) & 0xffff;
-    const header = new RtpHeader({
-      sequenceNumber,
-      timestamp: timestamp >>> 0,
-      marker,
-      payloadType: 96,
-      ssrc: 1,
-    });
-    track.writeRtp(new RtpPacket(header, payload));
-  };
+/** A loopback port whose packets go to the track. */
+async function receiveFor(track: MediaStreamTrack): Promise<number> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
+  socket.on('message', (packet) => track.writeRtp(packet));
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return socket.address().port;
 }
 
-const writeVideo = writeTo(video);
-everyFrame(fps, (number) => {
-  const payloads = frames[number % frames.length] ?? [];
-  payloads.forEach((payload, i) =>
-    writeVideo(payload, Math.round((number * 90_000) / fps), i === payloads.length - 1),
-  );
-});
-const writeAudio = writeTo(audio);
-everyFrame(AUDIO_FPS, (number) => writeAudio(randomBytes(AUDIO_BYTES), number * 960, false));
+const outputs = (
+  await Promise.all(
+    ([['0:v', video], ['0:a', audio]] as const).map(async ([stream, track]) => {
+      const url = `rtp://127.0.0.1:${await receiveFor(track)}?pkt_size=${PACKET_BYTES}`;
+      return ['-map', stream, '-c', 'copy', '-f', 'rtp', url];
+    }),
+  )
+).flat();
+const input = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-re', '-stream_loop', '-1', '-i', moviePath];
+const ffmpeg = spawn('ffmpeg', [...input, ...outputs], { stdio: ['ignore', 'ignore', 'inherit'] });
 
-process.on('message', ({ call, request }: { call: number; request: { offer: string } }) => {
-  answer(request.offer).then(
-    (sdp) => send({ call, answer: sdp }),
-    (error: unknown) => send({ call, error: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
+answerRequests(({ offer }: { offer: string }) => answer(offer));
+process.on('exit', () => ffmpeg.kill());

@@ -4,7 +4,7 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { send } from './ipc.ts';
+import { answerRequests } from './ipc.ts';
 import { LatencyRecorder, type Latencies } from './latency-recorder.ts';
 import { LightViewer, type LightViewerOptions } from './light-viewer.ts';
 import type { SourceCounts } from './packet-counter.ts';
@@ -87,11 +87,4 @@ async function close(): Promise<undefined> {
   return undefined;
 }
 
-process.on('message', ({ call, request }: { call: number; request: ViewerRequest }) => {
-  handle(request).then(
-    (answer) => send({ call, answer }),
-    (error: unknown) => send({ call, error: String(error) }),
-  );
-});
-// A benchmark that died must not leave its viewers behind.
-process.on('disconnect', () => process.exit());
+answerRequests(handle);

@@ -78,13 +78,38 @@ export interface Recording {
   beeps: number[];
 }
 
+/** Times are the page's `performance.now()`. */
+export interface LagRecord {
+  connectedAt: number;
+  firstFrameAt: number;
+  /** How old each picture was when it was shown. */
+  lags: { at: number; lagMs: number }[];
+}
+
+/** `frame-strip.js`. */
+interface StripReader {
+  readFrameStrip(video: PageVideo): Strip | null;
+  millisecondsSince(captureMs: number, epochMs: number): number;
+}
+
+/** What is used of an HTMLVideoElement; the tests have no DOM types. */
+interface PageVideo {
+  requestVideoFrameCallback(callback: (now: number) => void): number;
+}
+
 /** `window.kvs` of the page: functions given to `evaluate` run there. */
 interface PageApi {
   open(camera: string): Promise<string>;
   close(id: string): void;
   status(id: string): ViewerStatus;
   figures(id: string): Promise<Figures>;
-  tile(id: string): { viewer: { leaveSignaling(): void } };
+  tile(id: string): {
+    viewer: {
+      leaveSignaling(): void;
+      video: PageVideo;
+      timings: { connectedAt: number; firstFrameAt: number };
+    };
+  };
 }
 declare const kvs: PageApi;
 
@@ -161,6 +186,11 @@ export class ViewerPage {
     throw new Error(`viewer ${id} has decoded ${decoded} of ${target} frames after ${timeoutMs} ms`);
   }
 
+  /** Reads the age of every picture shown, from the first one on; times are the page's `performance.now()`. */
+  watchLag(id: string, durationMs: number): Promise<LagRecord> {
+    return this.page.evaluate(watchLagInPage, [id, durationMs, '/frame-strip.js'] as const);
+  }
+
   /** Watches and listens to a playing viewer. */
   async record(id: string, durationMs: number): Promise<Recording> {
     await this.page.route('**/recorder.js', (route) => route.fulfill({ path: RECORDER }));
@@ -172,6 +202,32 @@ export class ViewerPage {
       ['/recorder.js', id, durationMs] as const,
     );
   }
+}
+
+/** Runs in the page. */
+async function watchLagInPage([id, durationMs, script]: readonly [
+  string,
+  number,
+  string,
+]): Promise<LagRecord> {
+  const strips: StripReader = await import(script);
+  const { video, timings } = kvs.tile(id).viewer;
+  const lags: LagRecord['lags'] = [];
+  await new Promise<void>((resolve) => {
+    let until = Infinity;
+    const look = (now: number) => {
+      until = Math.min(until, now + durationMs);
+      const strip = strips.readFrameStrip(video);
+      if (strip) {
+        const lagMs = strips.millisecondsSince(strip.captureMs, performance.timeOrigin + performance.now());
+        lags.push({ at: now, lagMs });
+      }
+      if (now < until) video.requestVideoFrameCallback(look);
+      else resolve();
+    };
+    video.requestVideoFrameCallback(look);
+  });
+  return { connectedAt: timings.connectedAt, firstFrameAt: timings.firstFrameAt, lags };
 }
 
 /** Runs in the page: resolves to the number of decoded frames, `target` or more unless the time is over. */

@@ -61,8 +61,8 @@ describe('device shadow', { timeout: 60_000 }, () => {
 
   const update = (thingName: string, state: JsonObject) =>
     cloud.iot.shadows.update(thingName, SHADOW, { state });
-  const document = (thingName: string) => cloud.iot.shadows.get(thingName, SHADOW) ?? {};
-  const reported = (thingName: string): unknown => stateOf(document(thingName)).reported;
+  const documentOf = (thingName: string) => cloud.iot.shadows.get(thingName, SHADOW) ?? {};
+  const reported = (thingName: string): unknown => stateOf(documentOf(thingName)).reported;
   const requests = (thingName: string, operation: string) =>
     cloud.events.count('shadow', { thingName, operation });
 

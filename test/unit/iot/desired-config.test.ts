@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { AgentConfig } from '../../../src/config/config.ts';
 import { ConfigError } from '../../../src/config/faults.ts';
-import type { JsonObject, Layer } from '../../../src/config/layers.ts';
+import { isObject, type JsonObject, type Layer } from '../../../src/config/layers.ts';
 import { DesiredConfig } from '../../../src/iot/desired-config.ts';
 import { createLog, type Log } from '../../../src/log.ts';
 
@@ -20,6 +20,7 @@ const LOCAL: Layer[] = [
 ];
 
 const viewers = (max: number): JsonObject => ({ cameras: { front: { viewers: { max } } } });
+const local = (max: number): Layer[] => [...LOCAL, { name: 'reloaded', values: viewers(max) }];
 const maxOf = ({ cameras }: AgentConfig) => cameras['front']?.viewers.max;
 
 describe('desired configuration', () => {
@@ -55,10 +56,7 @@ describe('desired configuration', () => {
   });
 
   const applied = () => calls.map(({ max }) => max);
-  const faults = () => {
-    const { agent } = reported;
-    return agent;
-  };
+  const agent = (): JsonObject => (isObject(reported.agent) ? reported.agent : {});
 
   test('applied, and reported verbatim with its version', async () => {
     const desired = { ...viewers(5), log: { level: 'debug' } };
@@ -72,7 +70,7 @@ describe('desired configuration', () => {
     for (const version of [1, 2, 3]) config.offer({ version, desired: viewers(5) });
     await config.settled();
     assert.deepEqual(applied(), [5]);
-    assert.deepEqual(faults(), { appliedVersion: 1 });
+    assert.deepEqual(agent(), { appliedVersion: 1 });
   });
 
   test('refused whole with every fault; the last good one goes on', async () => {
@@ -86,19 +84,17 @@ describe('desired configuration', () => {
     config.offer({ version: 2, desired: bad });
     await config.settled();
     assert.deepEqual(applied(), [5]);
-    const { appliedVersion, refusedVersion, faults: texts } = reported.agent as JsonObject;
+    const { appliedVersion, refusedVersion, faults: texts } = agent();
     assert.deepEqual([appliedVersion, refusedVersion], [1, 2]);
-    assert.ok(Array.isArray(texts));
-    assert.deepEqual(texts.map((text) => String(text).split(' is ')[0]).toSorted(), [
-      'cameras.front.viewers.max',
-      'ffmpeg.path',
-      'log.level',
-    ]);
+    assert.ok(Array.isArray(texts) && texts.length === 3);
+    for (const key of ['cameras.front.viewers.max', 'ffmpeg.path', 'log.level']) {
+      assert.ok(texts.some((text) => typeof text === 'string' && text.startsWith(`${key} is `)));
+    }
     assert.deepEqual(reported.cameras, viewers(5).cameras);
     config.offer({ version: 3, desired: viewers(5) });
     await config.settled();
     assert.deepEqual(applied(), [5], 'back to what is applied already');
-    assert.deepEqual(faults(), { appliedVersion: 1 });
+    assert.deepEqual(agent(), { appliedVersion: 1 });
   });
 
   test('clearing a key returns to the layer below', async () => {
@@ -141,8 +137,8 @@ describe('desired configuration', () => {
     assert.equal(calls[0]?.signal.aborted, false);
     calls[0]?.finish();
     await config.settled();
-    assert.deepEqual((reported.agent as JsonObject).appliedVersion, 1);
-    assert.deepEqual((reported.agent as JsonObject).refusedVersion, 2);
+    assert.deepEqual(agent().appliedVersion, 1);
+    assert.deepEqual(agent().refusedVersion, 2);
   });
 
   test('back to what was applied while another is being applied: it is applied again', async () => {
@@ -175,7 +171,6 @@ describe('desired configuration', () => {
   test('other local layers: applied at once, the desired above them; bad ones change nothing', async () => {
     config.offer({ version: 1, desired: { log: { level: 'debug' } } });
     await config.settled();
-    const local = (max: number): Layer[] => [...LOCAL, { name: 'reloaded', values: viewers(max) }];
     config.replaceLocal(local(9));
     await config.settled();
     assert.throws(() => config.replaceLocal(local(99)), ConfigError);
@@ -190,7 +185,7 @@ describe('desired configuration', () => {
     await config.settled();
     config.replaceLocal([...LOCAL, { name: 'reloaded', values: { sources: { door: null } } }]);
     await config.settled();
-    assert.equal((reported.agent as JsonObject).refusedVersion, 1);
+    assert.equal(agent().refusedVersion, 1);
     assert.equal(reported.cameras, undefined);
     config.replaceLocal(LOCAL);
     await config.settled();
@@ -199,19 +194,19 @@ describe('desired configuration', () => {
 
   test('many and long faults stay small', async () => {
     const keys = Object.fromEntries(
-      Array.from({ length: 300 }, (_, index) => [`unknown${'y'.repeat(99)}${index}`, 1]),
+      Array.from({ length: 80 }, (_, index) => [`unknown${'y'.repeat(50)}${index}`, 1]),
     );
     config.offer({ version: 1, desired: keys });
-    const { faults: texts } = reported.agent as JsonObject;
+    const { faults: texts } = agent();
     assert.ok(Array.isArray(texts) && JSON.stringify(texts).length < 1200);
-    assert.match(String(texts.at(-1)), /^… and \d+ more$/);
+    assert.match(JSON.stringify(texts.at(-1)), /^"… and \d+ more"$/);
   });
 
   test('what is wrong with the shadow itself is among the faults while it lasts', () => {
     config.setShadowFault('shadow get: no answer within 10 s');
-    assert.deepEqual(faults(), { appliedVersion: 0, faults: ['shadow get: no answer within 10 s'] });
+    assert.deepEqual(agent(), { appliedVersion: 0, faults: ['shadow get: no answer within 10 s'] });
     config.setShadowFault(undefined);
-    assert.deepEqual(faults(), { appliedVersion: 0 });
+    assert.deepEqual(agent(), { appliedVersion: 0 });
   });
 
   test('closing cancels what is being applied and waits for it', async () => {

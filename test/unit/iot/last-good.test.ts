@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import type { Layer } from '../../../src/config/layers.ts';
 import { applyDesired } from '../../../src/config/desired-state.ts';
 import { DesiredConfig } from '../../../src/iot/desired-config.ts';
 import { LastGoodFile } from '../../../src/iot/last-good.ts';
@@ -11,10 +12,11 @@ import type { Log } from '../../../src/log.ts';
 const directory = mkdtempSync(join(tmpdir(), 'last-good-'));
 after(() => rmSync(directory, { recursive: true }));
 
+const ignore = () => undefined;
+
 /** Keeps what is said as a warning. */
 function listeningLog(): Log & { warnings: string[] } {
   const warnings: string[] = [];
-  const ignore = () => undefined;
   const log: Log & { warnings: string[] } = {
     warnings,
     debug: ignore,
@@ -26,7 +28,9 @@ function listeningLog(): Log & { warnings: string[] } {
   return log;
 }
 
-const LOCAL = [{ name: 'file', values: { aws: { region: 'us-west-2' }, device: { thingName: 'thing' } } }];
+const LOCAL: Layer[] = [
+  { name: 'file', values: { aws: { region: 'us-west-2' }, device: { thingName: 'thing' } } },
+];
 const DOCUMENT = {
   version: 12,
   desired: { log: { level: 'debug' }, cameras: { a: { source: { type: 'test' } } } },

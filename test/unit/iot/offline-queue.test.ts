@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { OfflineQueue } from '../../../src/iot/offline-queue.ts';
 
 test('bounded in number and size, the oldest make room, every loss is counted', () => {

@@ -40,6 +40,7 @@ describe('connectivity checks', () => {
     ends.clock.advance(45);
     assert.equal(ends.device.selectedRemote, '10.0.0.2');
     assert.equal(ends.viewer.selectedRemote, '10.0.0.1');
+    ends.clock.advance(10_000);
     assert.equal(ends.device.list.selected?.roundTripTimeMs, 20);
   });
 
@@ -209,7 +210,7 @@ describe('bounds', () => {
     }
     assert.equal(kept, 64);
     ends.clock.advance(30_000);
-    assert.ok(ends.network.sent < 64 * 25, `${ends.network.sent} checks sent`);
+    assert.ok(ends.network.sent < 64 * 80, `${ends.network.sent} checks sent`);
   });
 
   test('nothing is sent any more once it is closed', () => {

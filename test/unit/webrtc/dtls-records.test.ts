@@ -47,6 +47,7 @@ test('fragments in any order, doubled, in any grouping: each message once, whole
         const records = new HandshakeRecords(
           (whole_) => delivered.push(whole_),
           () => false,
+          () => {},
         );
         for (const part of fragments) records.receive(part);
         assert.deepEqual(
@@ -64,6 +65,7 @@ test('a missing fragment holds its message and all behind it, until it comes', (
   const records = new HandshakeRecords(
     (message) => delivered.push(message),
     () => false,
+    () => {},
   );
   const [first, second, ...rest] = cut(1_000);
   assert.ok(first && second);
@@ -73,14 +75,19 @@ test('a missing fragment holds its message and all behind it, until it comes', (
   assert.equal(delivered.length, MESSAGES.length);
 });
 
-test('a repeated message goes on again: the peer asks for our last flight', () => {
+test('a repeated message does not go on again: it tells that our last flight was lost', () => {
   const delivered: Buffer[] = [];
+  let repeated = 0;
   const records = new HandshakeRecords(
     (message) => delivered.push(message),
     () => false,
+    () => (repeated += 1),
   );
-  for (const part of [...cut(1_000), ...cut(900)]) records.receive(part);
-  assert.equal(delivered.length, 2 * MESSAGES.length);
+  for (const part of cut(1_000)) records.receive(part);
+  assert.equal(repeated, 0);
+  records.receive(Buffer.concat(cut(900)));
+  assert.equal(delivered.length, MESSAGES.length);
+  assert.equal(repeated, 1);
 });
 
 test('an encrypted record that overtook the key exchange waits for it', () => {
@@ -92,6 +99,7 @@ test('an encrypted record that overtook the key exchange waits for it', () => {
       canDecrypt = delivered.length === MESSAGES.length;
     },
     () => canDecrypt,
+    () => {},
   );
   records.receive(record(22, 1, Buffer.from('finished')));
   for (const part of cut(5_000)) records.receive(part);
@@ -100,15 +108,23 @@ test('an encrypted record that overtook the key exchange waits for it', () => {
 
 test('once connected, nobody can restart the handshake or close the session in plain text', () => {
   const delivered: Buffer[] = [];
+  let repeated = 0;
   const records = new HandshakeRecords(
     (message) => delivered.push(message),
     () => true,
+    () => (repeated += 1),
   );
   records.connected = true;
   for (const part of cut(5_000)) records.receive(part);
   records.receive(record(21, 0, Buffer.from([2, 40])));
   assert.equal(delivered.length, 0);
+  assert.equal(repeated, 0);
   records.receive(record(21, 1, Buffer.from('encrypted alert')));
+  assert.equal(delivered.length, 1);
+  records.receive(record(22, 1, Buffer.from('the last flight again')));
+  assert.equal(delivered.length, 1);
+  assert.equal(repeated, 1);
+  for (const type of [24, 63]) records.receive(record(type, 1, Buffer.from('unknown')));
   assert.equal(delivered.length, 1);
 });
 
@@ -116,6 +132,7 @@ test('random datagrams neither throw nor pile up', () => {
   const records = new HandshakeRecords(
     () => {},
     () => false,
+    () => {},
   );
   fc.assert(
     fc.property(

@@ -8,6 +8,7 @@ import { negotiate, refuse, type Capabilities, type Negotiation } from '../../..
 import { parseOffer, SdpError } from '../../../src/webrtc/sdp.ts';
 
 const chrome = readFileSync(path.join(import.meta.dirname, 'fixtures', 'chrome-156.sdp'), 'utf8');
+const origin = { sessionId: 7, version: 2 };
 const capabilities: Capabilities = {
   video: 'h264',
   h264ProfileLevelId: '42e01f',
@@ -51,7 +52,7 @@ test('a section that cannot be served is rejected with its reason and the others
   assert.ok(negotiation.ok);
   const reasons = negotiation.decisions.flatMap((decision) => (decision.accepted ? [] : [decision.reason]));
   assert.deepEqual(reasons, ['h265 is not offered', 'data channels are switched off (dataChannel.enabled)']);
-  const answer = buildAnswer(parseOffer(chrome), negotiation.decisions, undefined, new Map(), 1);
+  const answer = buildAnswer(parseOffer(chrome), negotiation.decisions, undefined, new Map(), origin);
   assert.match(answer, /m=video 0 /);
 });
 
@@ -94,7 +95,9 @@ test('the answer mirrors the sections in order and carries transport, tracks and
     setup: 'passive' as const,
     candidates: ['candidate:1 1 udp 1 127.0.0.1 9 typ host'],
   };
-  const sections = buildAnswer(offer, negotiation.decisions, transport, tracks, 7).split('\r\nm=').slice(1);
+  const sections = buildAnswer(offer, negotiation.decisions, transport, tracks, origin)
+    .split('\r\nm=')
+    .slice(1);
   assert.deepEqual(
     sections.map((section) => section.split(' ')[0]),
     ['audio', 'video', 'application'],
@@ -113,7 +116,7 @@ test('the answer mirrors the sections in order and carries transport, tracks and
 
 test('a refusal answers every section with port 0', () => {
   const offer = parseOffer(chrome);
-  const answer = buildAnswer(offer, refuse(offer, 'full').decisions, undefined, new Map(), 1);
+  const answer = buildAnswer(offer, refuse(offer, 'full').decisions, undefined, new Map(), origin);
   assert.deepEqual(
     [...answer.matchAll(/^m=\w+ (\d+)/gm)].map((match) => match[1]),
     ['0', '0', '0'],
@@ -142,7 +145,7 @@ test('hostile offers are refused with SdpError or negotiated, never anything els
       try {
         const offer = parseOffer(sdp);
         const negotiation = negotiate(offer, capabilities);
-        buildAnswer(offer, negotiation.decisions, undefined, new Map(), 1);
+        buildAnswer(offer, negotiation.decisions, undefined, new Map(), origin);
       } catch (error) {
         assert.ok(error instanceof SdpError, String(error));
       }

@@ -1,5 +1,6 @@
 /** A component that is connected to its nucleus for as long as it is known there: what the agent is at its core. */
-import { IpcClient, ipcAddress, TokenRefusedError } from '../../../../src/greengrass/ipc-client.ts';
+import { IpcClient, ipcAddress } from '../../../../src/greengrass/ipc-client.ts';
+import { TokenRefusedError } from '../../../../src/greengrass/ipc-connection.ts';
 import { systemClock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import { supervise } from '../../../../src/runtime/supervise.ts';

@@ -1,15 +1,15 @@
-import { IceAgent, type IceOptions } from './ice/ice-agent.ts';
-import type { Candidate } from './ice/candidate.ts';
-import type { RemoteTransport } from './negotiate.ts';
+import { IceAgent, type IceOptions } from '../ice/ice-agent.ts';
+import type { Candidate } from '../ice/candidate.ts';
+import type { RemoteTransport } from '../negotiate.ts';
 import type {
   IceServer,
   SecureTransport,
   SelectedPair,
   SrtpSessionKeys,
   TransportEnd,
-} from './secure-transport.ts';
-import type { Fingerprint, IceParameters } from './sdp.ts';
-import { certificateFingerprint, DtlsAssociation, type DtlsCertificate } from './werift/dtls.ts';
+} from '../secure-transport.ts';
+import type { Fingerprint, IceParameters } from '../sdp.ts';
+import { certificateFingerprint, DtlsAssociation, type DtlsCertificate } from './dtls.ts';
 
 const MAX_EARLY_CANDIDATES = 64;
 

@@ -1,0 +1,175 @@
+import type { Log } from '../log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import { Distribution } from './distribution.ts';
+import { Durations, entries, viewerDurations } from './durations.ts';
+import type { SessionEvent } from './events.ts';
+import { counter, gauge, type MetricGroup, type Sample } from './sample.ts';
+import { noTotals, ViewerRecord, wireBytes, type ViewerSource } from './viewer-record.ts';
+
+/** A camera as it is now; counts are since the agent's start. */
+export interface CameraCondition {
+  camera: { state: string; restarts: number };
+  /** Pictures and sounds captured. */
+  capturedFrames: number;
+  signaling: { connected: boolean; connects: number; renewals: number };
+  offers: number;
+  refused: number;
+  malformed: number;
+}
+
+export interface CameraMetricsOptions {
+  camera: string;
+  channelName: string;
+  condition: () => CameraCondition;
+  onEvent: (event: SessionEvent) => void;
+  /** As of now: print the durations of each viewer when its session ends. */
+  logDurations: () => boolean;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** All that is measured about one camera and its viewers. Nothing happens per packet: sessions are asked when somebody wants to know. */
+export class CameraMetrics {
+  readonly durations: Durations;
+  readonly #options: CameraMetricsOptions;
+  readonly #viewers = new Set<ViewerRecord>();
+  readonly #totals = noTotals();
+  readonly #ends = new Map<string, number>();
+  readonly #quality: Record<'bitrateKbps' | 'roundTripMs' | 'lossPercent' | 'jitterMs', Distribution>;
+  #startingSinceMs: number | undefined;
+
+  constructor(options: CameraMetricsOptions) {
+    const { random } = options;
+    this.#options = options;
+    this.durations = new Durations(random);
+    this.#quality = {
+      bitrateKbps: new Distribution('viewerBitrate', 'Kilobits/Second', random),
+      roundTripMs: new Distribution('roundTripTime', 'Milliseconds', random),
+      lossPercent: new Distribution('packetLoss', 'Percent', random),
+      jitterMs: new Distribution('jitter', 'Milliseconds', random),
+    };
+  }
+
+  /** Bytes sent to viewers since the agent's start, with the headers of all layers, about. */
+  get wireBytes(): number {
+    return wireBytes(this.#totals);
+  }
+
+  /** Returns what to call with the reason when the session has ended, its figures still there. */
+  viewerJoined(source: ViewerSource): (end: string) => void {
+    const { clock, onEvent } = this.#options;
+    const viewer = new ViewerRecord(source, clock.now(), clock.monotonic());
+    const startedAtMs = clock.monotonic();
+    this.#viewers.add(viewer);
+    onEvent({ event: 'viewer-joined', ...this.#identity(viewer) });
+    return (end) => {
+      if (this.#viewers.delete(viewer)) this.#left(viewer, end, clock.monotonic() - startedAtMs);
+    };
+  }
+
+  /** To be told of the camera's state whenever it may have changed: times the cold start. */
+  cameraState(state: string): void {
+    const nowMs = this.#options.clock.monotonic();
+    if (state === 'streaming' && this.#startingSinceMs !== undefined)
+      this.durations.record('cameraColdStart', nowMs - this.#startingSinceMs);
+    if (state !== 'starting') this.#startingSinceMs = undefined;
+    else this.#startingSinceMs ??= nowMs;
+  }
+
+  /** Measures every viewer's link; once for each publication. */
+  measureLinks(): void {
+    const nowMs = this.#options.clock.monotonic();
+    for (const viewer of this.#viewers) {
+      viewer.collect(this.#totals);
+      const quality = viewer.quality(nowMs);
+      for (const [name, distribution] of typedEntries(this.#quality)) {
+        const value = quality[name];
+        if (value !== undefined) distribution.add(value);
+      }
+    }
+  }
+
+  group(): MetricGroup {
+    const { camera, channelName } = this.#options;
+    for (const viewer of this.#viewers) viewer.collect(this.#totals);
+    return {
+      properties: { camera, channelName },
+      samples: [...this.#conditionSamples(), ...this.#viewerSamples()],
+      distributions: [...this.durations.distributions, ...Object.values(this.#quality)],
+    };
+  }
+
+  #conditionSamples(): Sample[] {
+    const { camera, signaling, offers, refused, malformed, capturedFrames } = this.#options.condition();
+    return [
+      ...gauge('cameraStreaming', camera.state === 'streaming' ? 1 : 0),
+      ...gauge('cameraFailed', camera.state === 'failed' ? 1 : 0),
+      ...gauge('signalingConnected', signaling.connected ? 1 : 0),
+      counter('captureRestarts', camera.restarts),
+      counter('capturedFrames', capturedFrames),
+      counter('signalingConnects', signaling.connects),
+      counter('signalingRenewals', signaling.renewals),
+      counter('offers', offers),
+      counter('viewersRefused', refused),
+      counter('offersMalformed', malformed),
+    ];
+  }
+
+  #viewerSamples(): Sample[] {
+    const totals = this.#totals;
+    return [
+      ...gauge('viewers', this.#viewers.size),
+      counter('sentBytes', totals.payloadBytes, 'Bytes', {
+        name: 'sentBitrate',
+        unit: 'Kilobits/Second',
+        scale: 8 / 1000,
+      }),
+      counter('sentPackets', totals.packets),
+      counter('sentFrames', totals.frames),
+      counter('gopReplays', totals.replays),
+      counter('retransmittedPackets', totals.retransmittedPackets),
+      counter('nackedPackets', totals.nackedPackets),
+      counter('unrepairablePackets', totals.unrepairablePackets),
+      counter('pictureLossIndications', totals.pictureLosses),
+      counter('fullIntraRequests', totals.fullIntraRequests),
+      counter('sendErrors', totals.sendErrors),
+      ...[...this.#ends].map(([end, count]) => counter(`sessionsEnded.${end}`, count)),
+    ];
+  }
+
+  #left(viewer: ViewerRecord, end: string, lastedMs: number): void {
+    const { clock, onEvent, logDurations, log } = this.#options;
+    viewer.collect(this.#totals);
+    this.#ends.set(end, (this.#ends.get(end) ?? 0) + 1);
+    const durations = viewerDurations(viewer.source.timeline);
+    const known = entries(durations);
+    for (const [name, durationMs] of known) this.durations.record(name, durationMs);
+    const durationsMs = Object.fromEntries(known.map(([name, ms]) => [name, Math.round(ms * 10) / 10]));
+    const { route } = viewer.source;
+    onEvent({
+      event: 'viewer-left',
+      ...this.#identity(viewer),
+      leftAt: new Date(clock.now()).toISOString(),
+      seconds: Math.round(lastedMs / 100) / 10,
+      end,
+      ...(route !== undefined && { route }),
+      durationsMs,
+      sent: viewer.totals,
+    });
+    if (logDurations()) log.info({ clientId: viewer.source.clientId, durationsMs }, 'viewer durations');
+  }
+
+  #identity({ source, joinedAtMs }: ViewerRecord) {
+    const { camera, channelName } = this.#options;
+    const joinedAt = new Date(joinedAtMs).toISOString();
+    return { camera, channelName, clientId: source.clientId, joinedAt };
+  }
+}
+
+function typedEntries<K extends string, V>(record: Record<K, V>): [K, V][] {
+  const keys: K[] = [];
+  for (const key in record) keys.push(key);
+  return keys.map((key) => [key, record[key]]);
+}

@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+
+const ARTIFACTS = join(import.meta.dirname, '../../../../artifacts');
+/** What every Linux has; what the agent asks for comes on top, test by test. */
+const TOOLS =
+  'sh cat chmod dirname getconf getent head id ldd ln printf sed setpriv stat su test true uname'.split(' ');
+/** A user with no rights that every Debian has. */
+export const USER = 'nobody';
+
+export interface DeviceOptions {
+  /** Programs of this machine that the device has too. */
+  programs?: readonly string[];
+  /** Programs that stand in for others: shell scripts by name. */
+  scripts?: Record<string, string>;
+  /** `uname -m` of the artifact. */
+  machine?: string;
+  /** Of the artifact; none: it brings no Node. */
+  node?: string;
+  /** The nucleus's key and certificate, readable for the component's user or for root alone. */
+  key?: 'readable' | 'unreadable' | 'pkcs11:object=key' | 'unknown';
+  environment?: Record<string, string>;
+}
+
+export interface Installation {
+  code: number | null;
+  output: string;
+}
+
+/** Runs the install step as a nucleus would, on a device that has only what `options` say. */
+export function install(options: DeviceOptions = {}): Installation {
+  const folder = mkdtempSync(join(tmpdir(), 'kvs-install-'));
+  chmodSync(folder, 0o755);
+  try {
+    return installIn(folder, options);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function installIn(folder: string, options: DeviceOptions): Installation {
+  const { programs = ['ffmpeg'], scripts = {}, machine, node, key = 'readable', environment } = options;
+  const paths = Object.fromEntries(
+    ['bin', 'artifact', 'root', 'work'].map((name) => [name, join(folder, name)]),
+  );
+  const { bin = '', artifact = '', root = '', work = '' } = paths;
+  for (const path of [...Object.values(paths), join(root, 'config')]) mkdirSync(path);
+  for (const name of [...TOOLS, ...programs]) symlinkSync(which(name), join(bin, name));
+  for (const [name, script] of Object.entries(scripts)) writeProgram(join(bin, name), script);
+  cpSync(join(ARTIFACTS, 'install.sh'), join(artifact, 'install.sh'));
+  writeFileSync(
+    join(artifact, 'machine'),
+    `${machine ?? execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim()}\n`,
+  );
+  if (node !== undefined) writeProgram(join(artifact, 'node'), node);
+  writeSettings(root, key);
+  const { uid, gid } = ids(USER);
+  chownSync(work, uid, gid);
+  const { status, stdout, stderr } = spawnSync('sh', [join(artifact, 'install.sh')], {
+    env: { PATH: bin, INSTALL_ROOT: root, INSTALL_WORK: work, INSTALL_FFMPEG: 'ffmpeg', ...environment },
+    cwd: work,
+    encoding: 'utf8',
+  });
+  return { code: status, output: stdout + stderr };
+}
+
+function writeSettings(root: string, key: NonNullable<DeviceOptions['key']>): void {
+  if (key === 'unknown') return;
+  const files = { key: join(root, 'device.key'), certificate: join(root, 'device.crt') };
+  for (const file of Object.values(files)) {
+    writeFileSync(file, 'PEM');
+    chmodSync(file, key === 'readable' ? 0o644 : 0o600);
+  }
+  const keyPath = key.startsWith('pkcs11:') ? key : files.key;
+  writeFileSync(
+    join(root, 'config/effectiveConfig.yaml'),
+    [
+      '---',
+      'system:',
+      `  certificateFilePath: "${files.certificate}"`,
+      `  privateKeyPath: "${keyPath}"`,
+      'services:',
+      '  aws.greengrass.Nucleus:',
+      '    configuration:',
+      '      runWithDefault:',
+      `        posixUser: "${USER}:nogroup"`,
+      '',
+    ].join('\n'),
+  );
+}
+
+function writeProgram(file: string, script: string): void {
+  writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+/** Where this machine has a program. */
+export function which(name: string): string {
+  return execFileSync('sh', ['-c', 'command -v "$1"', '--', name], { encoding: 'utf8' }).trim();
+}
+
+export function ids(user: string): { uid: number; gid: number } {
+  const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
