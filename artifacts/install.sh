@@ -180,7 +180,8 @@ check_key() {
       ;;
   esac
   for file in "$key" "$certificate"; do
-    as_user test -r "$file" && continue
+    # shellcheck disable=SC2016 # for the inner shell
+    as_user sh -c 'test -r "$1"' sh "$file" && continue
     say "note: user $user cannot read $file: the agent takes its credentials from the token exchange service. To use the certificate instead: setfacl -m u:$user:r '$key' '$certificate' (and u:$user:x on the folders above them), and name both files in the component's configuration, device.privateKeyPath and device.certificatePath."
     return
   done

@@ -1,6 +1,6 @@
 import { Agent as HttpsAgent } from 'node:https';
 import { Camera } from './camera/camera.ts';
-import { CameraChannel } from './camera-channel.ts';
+import { CameraChannel, type CameraChannelOptions } from './camera-channel.ts';
 import { CameraChannels } from './camera-channels.ts';
 import { buildConfig } from './config/build.ts';
 import type { AgentConfig, CameraConfig } from './config/config.ts';
@@ -20,10 +20,11 @@ import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { supervise } from './runtime/supervise.ts';
 import { AwsControlPlane } from './signaling/aws-control-plane.ts';
-import { SignalingChannel } from './signaling/channel.ts';
+import { SignalingChannel, type OnDuration } from './signaling/channel.ts';
 import { ClockSkew } from './signaling/clock-skew.ts';
 import { Signaling } from './signaling/signaling.ts';
 import { socketOpener } from './signaling/web-socket.ts';
+import { Telemetry } from './telemetry.ts';
 import { agentVersion } from './version.ts';
 import { LocalNetwork } from './webrtc/ice/local-network.ts';
 import { MdnsResolver } from './webrtc/ice/mdns.ts';
@@ -69,21 +70,25 @@ export class Agent {
     let link: IotLink | undefined;
     const desired = new DesiredConfig({
       local: layers,
-      apply: (next, stop) => this.#apply(next, channels, stop),
+      apply: (next, stop) => this.#apply(next, channels, telemetry, stop),
       report: (reported) => link?.report(reported),
       ...this.#lastGood(),
       log,
     });
     const config = await desired.start();
-    const shared = await this.#prepare(config);
+    const mqtt = this.#createMqtt(config);
+    const telemetry = new Telemetry({ config, mqtt, clock, random, log });
+    const shared = await this.#prepare(config, telemetry);
     const channels = new CameraChannels((name, camera) =>
-      this.#createChannel(name, camera, config, shared, () => link?.statusChanged()),
+      this.#createChannel(name, camera, config, shared, telemetry.forCamera(), () => link?.statusChanged()),
     );
-    link = this.#createLink(config, desired, channels);
+    link = mqtt && this.#createLink(config, mqtt, desired, channels);
     log.info({ version: agentVersion, cameras: Object.keys(config.cameras) }, 'agent started');
-    await this.#apply(config, channels, signal);
+    await this.#apply(config, channels, telemetry, signal);
+    const { credentials, skew } = shared;
     await Promise.all([
-      supervise((stop) => shared.credentials.run(stop), signal, { name: 'credentials', clock, random, log }),
+      telemetry.run({ channels, credentials, clockOffsetMs: () => skew.offsetMs }, signal),
+      supervise((stop) => credentials.run(stop), signal, { name: 'credentials', clock, random, log }),
       link?.run(signal),
       this.#closeOnAbort(signal, desired, channels, shared),
     ]);
@@ -91,8 +96,14 @@ export class Agent {
   }
 
   /** Makes a configuration the one that runs; what only a restart could change is local and never comes here anew. */
-  async #apply(config: AgentConfig, channels: CameraChannels, signal: AbortSignal): Promise<void> {
+  async #apply(
+    config: AgentConfig,
+    channels: CameraChannels,
+    telemetry: Telemetry,
+    signal: AbortSignal,
+  ): Promise<void> {
     this.#options.log.level = config.log.level;
+    telemetry.configure(config.metrics);
     await channels.apply(config.cameras, signal);
   }
 
@@ -108,13 +119,19 @@ export class Agent {
     shared.httpsAgent.destroy();
   }
 
-  async #prepare(config: AgentConfig): Promise<Shared> {
+  async #prepare(config: AgentConfig, { durations }: Telemetry): Promise<Shared> {
     const { env, clock, random, log } = this.#options;
     const certificate = prepareCertificate();
     const skew = new ClockSkew(clock);
     const onServerTime = (serverTimeMs: number) => skew.learn(new Date(serverTimeMs).toUTCString());
     const source = await chooseCredentials({ config, env, clock, log, onServerTime });
-    const credentials = new CachedCredentials({ source, clock, random, log });
+    const credentials = new CachedCredentials({
+      source,
+      clock,
+      random,
+      log,
+      onFetched: (durationMs) => durations.record('getCredentials', durationMs),
+    });
     const { region, endpoint, useFips, useDualStack } = config.aws;
     const agent = new HttpsAgent({ keepAlive: true, proxyEnv: env });
     const controlPlane = new AwsControlPlane({
@@ -132,18 +149,28 @@ export class Agent {
   }
 
   /** Undefined where IoT Core is not reached: switched off, or nothing to reach it with. */
-  #createLink(config: AgentConfig, desired: DesiredConfig, channels: CameraChannels): IotLink | undefined {
-    const { env, reload, clock, random, log } = this.#options;
+  #createMqtt(config: AgentConfig): MqttConnection | undefined {
+    const { env, clock, log } = this.#options;
     const { thingName, certificatePath, privateKeyPath, rootCaPath } = config.device;
     const { transport, endpoint } = config.mqtt;
     if (transport === 'off' || endpoint === '' || thingName === '') return undefined;
     const files = { certificatePath, privateKeyPath, rootCaPath };
+    return new MqttConnection({
+      transport: directMqtt({ thingName, endpoint, ...files, proxyEnv: env, clock }),
+      log,
+    });
+  }
+
+  #createLink(
+    config: AgentConfig,
+    mqtt: MqttConnection,
+    desired: DesiredConfig,
+    channels: CameraChannels,
+  ): IotLink {
+    const { reload, clock, random, log } = this.#options;
     return new IotLink({
-      mqtt: new MqttConnection({
-        transport: directMqtt({ thingName, endpoint, ...files, proxyEnv: env, clock }),
-        log,
-      }),
-      thingName,
+      mqtt,
+      thingName: config.device.thingName,
       shadowName: config.shadow.name,
       desired,
       cameras: () => mapStatus(channels),
@@ -161,6 +188,7 @@ export class Agent {
     camera: CameraConfig,
     config: AgentConfig,
     { credentials, controlPlane, skew, httpsAgent, certificate, mdns }: Shared,
+    metrics: CameraChannelOptions['metrics'],
     onStatus: () => void,
   ): CameraChannel {
     const { env, clock, random } = this.#options;
@@ -169,6 +197,7 @@ export class Agent {
     const { stateDirectory, ffmpeg, secrets } = config;
     const { channelName, ice } = camera;
     const network = new LocalNetwork(ice, clock);
+    const onDuration: OnDuration = (duration, ms) => metrics.durations.record(duration, ms);
     const channel = new SignalingChannel({
       channelName,
       region,
@@ -179,6 +208,7 @@ export class Agent {
       stateDirectory,
       endpoint,
       createChannel,
+      onDuration,
     });
     return new CameraChannel({
       name,
@@ -202,6 +232,7 @@ export class Agent {
           handler,
           skew,
           openSocket: socketOpener(httpsAgent),
+          onDuration,
           clock,
           random,
           log,
@@ -216,6 +247,7 @@ export class Agent {
           random,
           log,
         }),
+      metrics,
       clock,
       random,
       log,

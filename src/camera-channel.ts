@@ -4,6 +4,7 @@ import type { Camera, CameraStatus } from './camera/camera.ts';
 import type { CameraConfig } from './config/config.ts';
 import { errorText } from './errors.ts';
 import type { Log } from './log.ts';
+import { CameraMetrics, type CameraCondition, type CameraMetricsOptions } from './metrics/camera-metrics.ts';
 import type { AccessUnit } from './rtp/access-unit.ts';
 import { MediaStream } from './rtp/media-stream.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -24,6 +25,8 @@ export interface CameraChannelOptions {
   channel: SignalingChannel;
   createSignaling: (handler: SignalingHandler) => Signaling;
   createTransport: () => SecureTransport;
+  /** What it needs beside the camera itself. */
+  metrics: Pick<CameraMetricsOptions, 'durations' | 'onEvent' | 'logDurations'>;
   clock: Clock;
   random: Random;
   log: Log;
@@ -41,12 +44,14 @@ export interface CameraChannelStatus {
 /** One camera on one signaling channel: captures while somebody watches and serves every viewer that comes. */
 export class CameraChannel {
   readonly name: string;
+  readonly metrics: CameraMetrics;
   readonly #options: CameraChannelOptions;
   readonly #camera: CameraSlot;
   readonly #signaling: Signaling;
   readonly #master: Master;
   readonly #streams: ViewerStreams;
   #config: CameraConfig;
+  #capturedFrames = 0;
 
   constructor(options: CameraChannelOptions) {
     const {
@@ -65,7 +70,21 @@ export class CameraChannel {
     this.#options = options;
     this.#config = config;
     this.#streams = createStreams(config, clock);
-    this.#camera = new CameraSlot(config, createCamera, (track, unit) => this.#push(track, unit), onStatus);
+    this.metrics = new CameraMetrics({
+      ...options.metrics,
+      camera: name,
+      channelName: channel.channelName,
+      condition: () => this.#condition(),
+      clock,
+      random,
+      log,
+    });
+    const onCameraStatus = () => {
+      this.metrics.cameraState(this.#camera.status().state);
+      onStatus();
+    };
+    const onUnit = (track: string, unit: AccessUnit) => this.#push(track, unit);
+    this.#camera = new CameraSlot(config, createCamera, onUnit, onCameraStatus);
     this.#signaling = createSignaling({
       onOffer: (clientId, sdp) => this.#master.onOffer(clientId, sdp),
       onCandidate: (clientId, { candidate }) => this.#master.onCandidate(clientId, candidate),
@@ -87,6 +106,7 @@ export class CameraChannel {
       },
       createTransport,
       iceServers: () => channel.iceServers(),
+      onSession: (session) => this.metrics.viewerJoined(session),
       clock,
       random,
       log,
@@ -134,7 +154,21 @@ export class CameraChannel {
     await this.#camera.replace(this.#config);
   }
 
+  #condition(): CameraCondition {
+    const { offers, refused, malformed } = this.#master.counters;
+    const { connects, renewals } = this.#signaling.counters;
+    return {
+      camera: this.#camera.status(),
+      capturedFrames: this.#capturedFrames,
+      signaling: { connected: this.#signaling.status.connected, connects, renewals },
+      offers,
+      refused,
+      malformed,
+    };
+  }
+
   #push(track: string, unit: AccessUnit): void {
+    this.#capturedFrames += 1;
     if (track === 'audio') this.#streams.audio?.push(unit);
     else if (track === bestRendition(this.#config)) this.#streams.video.push(unit);
   }

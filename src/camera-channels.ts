@@ -21,6 +21,11 @@ export class CameraChannels {
     return Object.fromEntries([...this.#running].map(([name, { channel }]) => [name, channel.status]));
   }
 
+  /** Those that run. */
+  get all(): CameraChannel[] {
+    return [...this.#running.values()].map(({ channel }) => channel);
+  }
+
   find(name: string): CameraChannel | undefined {
     return this.#running.get(name)?.channel;
   }

@@ -121,6 +121,30 @@ export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secret
       default: false,
       scope: 'shadow',
     },
+    fleetGroup: {
+      doc: 'Name of the group of devices that this one belongs to: a dimension of every metric.',
+      format: orEmpty(text('name', '1 to 64 letters, digits and . _ : -', /^[\w.:-]{1,64}$/)),
+      default: '',
+      scope: 'shadow',
+    },
+    thingDimension: {
+      doc: "Make the thing's name a dimension too: every device then has metrics of its own, and each of them is paid for.",
+      format: flag,
+      default: false,
+      scope: 'shadow',
+    },
+    monthlyMegabytes: {
+      doc: 'What may be sent to viewers in a calendar month; an alarm tells when 80 % and all of it are used. 0: no limit. Nothing is cut off.',
+      format: whole(0, 100_000_000),
+      default: 0,
+      scope: 'shadow',
+    },
+    prometheusPort: {
+      doc: 'Port of `http://127.0.0.1:<port>/metrics` for Prometheus. 0: off.',
+      format: whole(0, 65_535),
+      default: 0,
+      scope: 'local',
+    },
   },
   log: {
     level: {

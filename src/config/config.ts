@@ -89,7 +89,18 @@ export interface AgentConfig {
   shadow: { name: string };
   /** Over MQTT. */
   commands: { allowed: string[] };
-  metrics: { intervalSeconds: number; logDurations: boolean };
+  metrics: {
+    intervalSeconds: number;
+    logDurations: boolean;
+    /** A dimension of every metric; empty: none. */
+    fleetGroup: string;
+    /** The thing's name is a dimension too. */
+    thingDimension: boolean;
+    /** What may be sent to viewers in a calendar month; 0: anything. */
+    monthlyMegabytes: number;
+    /** On 127.0.0.1; 0: off. */
+    prometheusPort: number;
+  };
   log: { level: LogLevel };
   ffmpeg: { path: string };
   /** Caches and the last good configuration; empty: nothing is kept. */

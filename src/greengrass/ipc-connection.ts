@@ -51,7 +51,7 @@ const NOTHING = Buffer.alloc(0);
 
 /**
  * One authenticated connection to the nucleus: Greengrass's RPC over event stream messages on a unix socket. The AWS
- * SDK has a client too, in native code: it ends the whole process (abort or segmentation fault, aws-crt 1.33) when
+ * SDK has a client too, in native code: it ends the whole process (abort or segmentation fault, aws-crt 1.33.1) when
  * the nucleus goes away while it connects or while a request waits, and loads 25 MB.
  */
 export class IpcConnection {

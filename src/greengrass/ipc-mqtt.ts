@@ -86,7 +86,7 @@ class Session implements IpcMqttSession {
       this.#wasOffline ||= connection.nucleus === 'lite' && error instanceof IpcError;
       throw error;
     }
-    if (false) this.#end(new Error('the nucleus was offline and lost what was sent to us'));
+    if (this.#wasOffline) this.#end(new Error('the nucleus was offline and lost what was sent to us'));
   }
 
   async subscribe(topicName: string): Promise<void> {

@@ -5,6 +5,8 @@ import type { Random } from '../runtime/random.ts';
 import { NotConnectedError, type MessageBus } from './mqtt-connection.ts';
 
 const ANSWER_TIMEOUT_MS = 10_000;
+/** An answer takes about 100 ms; a request that meets a service in trouble may be lost. */
+const RESEND_INTERVAL_MS = 3000;
 
 /** The shadow service said no. `code` is as HTTP's: 400, 401, 403, 404, 409, 413, 415, 429, 500. */
 export class ShadowRejectedError extends Error {
@@ -61,14 +63,19 @@ export class ShadowRequests {
     });
     // Awaited below; but it may be rejected while the publish is still under way.
     answered.catch(() => {});
+    const message = JSON.stringify({ ...body, clientToken });
+    const publish = () => this.#bus.publish(`${this.#prefix}/${operation}`, message);
     const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () =>
       this.#pending?.reject(new NoAnswerError(operation)),
     );
+    // Both operations may be done twice. What a resend fails with, the first publish or the timeout tells as well.
+    const resend = this.#clock.every(RESEND_INTERVAL_MS, () => void publish().catch(() => {}));
     try {
-      await this.#bus.publish(`${this.#prefix}/${operation}`, JSON.stringify({ ...body, clientToken }));
+      await publish();
       return await answered;
     } finally {
       timer.cancel();
+      resend.cancel();
       this.#pending = undefined;
     }
   }

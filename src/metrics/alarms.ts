@@ -34,6 +34,12 @@ export class Alarms {
 
   #tell(state: AlarmEvent['state'], { alarm, camera, reason }: Fault): void {
     const at = new Date(this.#clock.now()).toISOString();
-    this.#onEvent({ alarm, state, ...(camera !== undefined && { camera }), reason: reason.slice(0, 400), at });
+    this.#onEvent({
+      alarm,
+      state,
+      ...(camera !== undefined && { camera }),
+      reason: reason.slice(0, 400),
+      at,
+    });
   }
 }

@@ -2,7 +2,7 @@ import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { Distribution } from './distribution.ts';
-import { Durations, entries, viewerDurations } from './durations.ts';
+import { entries, viewerDurations, type Durations } from './durations.ts';
 import type { SessionEvent } from './events.ts';
 import { counter, gauge, type MetricGroup, type Sample } from './sample.ts';
 import { noTotals, ViewerRecord, wireBytes, type ViewerSource } from './viewer-record.ts';
@@ -22,6 +22,8 @@ export interface CameraMetricsOptions {
   camera: string;
   channelName: string;
   condition: () => CameraCondition;
+  /** Those of the channel among them. */
+  durations: Durations;
   onEvent: (event: SessionEvent) => void;
   /** As of now: print the durations of each viewer when its session ends. */
   logDurations: () => boolean;
@@ -41,9 +43,9 @@ export class CameraMetrics {
   #startingSinceMs: number | undefined;
 
   constructor(options: CameraMetricsOptions) {
-    const { random } = options;
+    const { random, durations } = options;
     this.#options = options;
-    this.durations = new Durations(random);
+    this.durations = durations;
     this.#quality = {
       bitrateKbps: new Distribution('viewerBitrate', 'Kilobits/Second', random),
       roundTripMs: new Distribution('roundTripTime', 'Milliseconds', random),
@@ -54,6 +56,7 @@ export class CameraMetrics {
 
   /** Bytes sent to viewers since the agent's start, with the headers of all layers, about. */
   get wireBytes(): number {
+    this.#collect();
     return wireBytes(this.#totals);
   }
 
@@ -81,8 +84,8 @@ export class CameraMetrics {
   /** Measures every viewer's link; once for each publication. */
   measureLinks(): void {
     const nowMs = this.#options.clock.monotonic();
+    this.#collect();
     for (const viewer of this.#viewers) {
-      viewer.collect(this.#totals);
       const quality = viewer.quality(nowMs);
       for (const [name, distribution] of typedEntries(this.#quality)) {
         const value = quality[name];
@@ -93,12 +96,16 @@ export class CameraMetrics {
 
   group(): MetricGroup {
     const { camera, channelName } = this.#options;
-    for (const viewer of this.#viewers) viewer.collect(this.#totals);
+    this.#collect();
     return {
       properties: { camera, channelName },
       samples: [...this.#conditionSamples(), ...this.#viewerSamples()],
       distributions: [...this.durations.distributions, ...Object.values(this.#quality)],
     };
+  }
+
+  #collect(): void {
+    for (const viewer of this.#viewers) viewer.collect(this.#totals);
   }
 
   #conditionSamples(): Sample[] {
@@ -135,7 +142,7 @@ export class CameraMetrics {
       counter('pictureLossIndications', totals.pictureLosses),
       counter('fullIntraRequests', totals.fullIntraRequests),
       counter('sendErrors', totals.sendErrors),
-      ...[...this.#ends].map(([end, count]) => counter(`sessionsEnded.${end}`, count)),
+      ...[...this.#ends].map(([end, count]) => counter(`sessionsEnded${pascal(end)}`, count)),
     ];
   }
 
@@ -166,6 +173,11 @@ export class CameraMetrics {
     const joinedAt = new Date(joinedAtMs).toISOString();
     return { camera, channelName, clientId: source.clientId, joinedAt };
   }
+}
+
+/** `consent-expired` → `ConsentExpired`. */
+function pascal(reason: string): string {
+  return reason.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function typedEntries<K extends string, V>(record: Record<K, V>): [K, V][] {

@@ -23,8 +23,8 @@ const MAX_BYTES = 4096;
 const MAX_METRICS = 100;
 
 /**
- * Documents in CloudWatch's embedded metric format, as JSON: as few as the limits allow (4 KB and 100 metrics each). What is not finite
- * is left out.
+ * Documents in CloudWatch's embedded metric format, as JSON: as few as the limits allow (4 KB and 100 metrics each). What is no finite
+ * number is left out.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export function emfDocuments(metrics: readonly Metric[], context: EmfContext): string[] {
@@ -48,9 +48,14 @@ export function emfDocuments(metrics: readonly Metric[], context: EmfContext): s
 }
 
 function publishable({ name, unit, value }: Metric): Metric[] {
-  if (typeof value === 'number') return Number.isFinite(value) ? [{ name, unit, value: short(value) }] : [];
-  const values = value.filter(Number.isFinite).slice(0, MAX_VALUES).map(short);
+  if (typeof value === 'number') return isTaken(value) ? [{ name, unit, value: short(value) }] : [];
+  const values = value.filter(isTaken).slice(0, MAX_VALUES).map(short);
   return values.length > 0 ? [{ name, unit, value: values }] : [];
+}
+
+/** CloudWatch refuses larger ones (PutMetricData); nothing measured is near. */
+function isTaken(value: number): boolean {
+  return Number.isFinite(value) && Math.abs(value) < 2 ** 360;
 }
 
 /** Two decimals are finer than anything measured, and short. */

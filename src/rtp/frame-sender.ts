@@ -18,6 +18,8 @@ export class FrameSender implements FrameSink, ReplaySink {
   replays = 0;
   /** Wall clock of the last frame, epoch milliseconds. */
   lastFrameAtMs: number | undefined;
+  /** When the first frame left, on the monotonic clock. */
+  firstFrameAtMs: number | undefined;
   /** Extended sequence number of the first packet of the last key frame, and when it left on the monotonic clock. */
   keyframeIndex = 0;
   keyframeAtMs = -Infinity;
@@ -138,6 +140,7 @@ export class FrameSender implements FrameSink, ReplaySink {
       : this.#timeline.live(frame.captureTimeMs, frame.pushedAtMs);
     this.frames += 1;
     this.lastFrameAtMs = this.#clock.now();
+    this.firstFrameAtMs ??= this.#clock.monotonic();
     if (!frame.keyframe) return;
     this.#refreshWanted = false;
     this.keyframeIndex = this.#output.nextIndex;

@@ -8,6 +8,8 @@ export interface RtpSenderStats {
   frames: number;
   /** Wall clock of the last frame, epoch milliseconds; undefined before the first. */
   lastFrameAtMs: number | undefined;
+  /** Monotonic clock of the first frame, milliseconds; of video it is a key frame. */
+  firstFrameAtMs: number | undefined;
   /** GOP replays: at the start, for lost pictures, for changes of rendition. */
   replays: number;
   retransmittedPackets: number;

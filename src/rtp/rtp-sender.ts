@@ -190,6 +190,7 @@ export class RtpSender implements RtcpHandler {
       payloadBytes: this.#media.payloadBytes + (this.#rtx?.payloadBytes ?? 0),
       frames: this.#frames.frames,
       lastFrameAtMs: this.#frames.lastFrameAtMs,
+      firstFrameAtMs: this.#frames.firstFrameAtMs,
       replays: this.#frames.replays,
       retransmittedPackets: this.#retransmitter.packets,
       retransmittedBytes: this.#retransmitter.payloadBytes,

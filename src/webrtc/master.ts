@@ -8,6 +8,7 @@ import { negotiate, refuse, type Capabilities, type Negotiation } from './negoti
 import { parseOffer, type Offer } from './sdp.ts';
 import type { IceServer, SecureTransport } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
+import { TokenBucket } from './token-bucket.ts';
 import { ViewerSession, type ViewerStreams } from './viewer-session.ts';
 
 /** Where answers and candidates go; a message to a viewer that is gone is lost without an error. */
@@ -34,13 +35,22 @@ export interface MasterOptions {
   signaling: MasterSignaling;
   createTransport: () => SecureTransport;
   iceServers: () => Promise<IceServer[]>;
+  /** Told of each session at its start; what it returns, at its end. */
+  onSession: (session: ViewerSession) => (end: SessionEnd) => void;
   clock: Clock;
   random: Random;
   log: Log;
 }
 
+/** The service carries 5 descriptions a second for a master; a fleet of viewers that comes back at once has its burst. */
+const OFFERS = { burst: 50, perSecond: 25 };
+/** Of what viewers do wrong, so that a flood of it does not fill the log; all is counted. */
+const COMPLAINTS = { burst: 20, perSecond: 1 };
+
 export interface MasterCounters {
   offers: number;
+  /** Offers that came too fast and were not read. */
+  limited: number;
   refused: number;
   malformed: number;
   droppedCandidates: number;
@@ -49,16 +59,27 @@ export interface MasterCounters {
 
 /** The master of one signaling channel: answers offers, one session per viewer, never more than `maxViewers`. */
 export class Master {
-  readonly counters: MasterCounters = { offers: 0, refused: 0, malformed: 0, droppedCandidates: 0, ends: {} };
+  readonly counters: MasterCounters = {
+    offers: 0,
+    limited: 0,
+    refused: 0,
+    malformed: 0,
+    droppedCandidates: 0,
+    ends: {},
+  };
   readonly #options: MasterOptions;
   readonly #sessions = new Map<string, ViewerSession>();
   readonly #running = new Set<Promise<void>>();
   readonly #early: EarlyCandidates;
+  readonly #offerLimit: TokenBucket;
+  readonly #complaintLimit: TokenBucket;
   #closed = false;
 
   constructor(options: MasterOptions) {
     this.#options = options;
     this.#early = new EarlyCandidates(options.clock);
+    this.#offerLimit = new TokenBucket(OFFERS, options.clock);
+    this.#complaintLimit = new TokenBucket(COMPLAINTS, options.clock);
   }
 
   /** Sessions that hold a viewer's place, connected or connecting. */
@@ -68,14 +89,17 @@ export class Master {
 
   onOffer(clientId: string, sdp: string): void {
     if (this.#closed) return;
-    const { log } = this.#options;
     this.counters.offers += 1;
+    if (!this.#offerLimit.take()) {
+      this.counters.limited += 1;
+      return;
+    }
     let offer: Offer;
     try {
       offer = parseOffer(sdp);
     } catch (error) {
       this.counters.malformed += 1;
-      log.warn({ clientId, error: errorText(error) }, 'offer ignored');
+      this.#complain({ clientId, error: errorText(error) }, 'offer ignored');
       return;
     }
     const negotiation = negotiate(offer, this.#options.media.capabilities());
@@ -104,6 +128,10 @@ export class Master {
     await Promise.all(this.#running);
   }
 
+  #complain(details: object, message: string): void {
+    if (this.#complaintLimit.take()) this.#options.log.warn(details, message);
+  }
+
   #fullHouse(): string | undefined {
     const maxViewers = this.#options.maxViewers();
     return this.#sessions.size >= maxViewers
@@ -112,9 +140,9 @@ export class Master {
   }
 
   #refuse(clientId: string, offer: Offer, negotiation: Negotiation & { ok: false }): void {
-    const { signaling, random, log } = this.#options;
+    const { signaling, random } = this.#options;
     this.counters.refused += 1;
-    log.warn({ clientId, reason: negotiation.reason, viewers: this.viewers }, 'viewer refused');
+    this.#complain({ clientId, reason: negotiation.reason, viewers: this.viewers }, 'viewer refused');
     signaling.sendAnswer(
       clientId,
       buildAnswer(offer, negotiation.decisions, undefined, new Map(), {
@@ -147,9 +175,12 @@ export class Master {
   }
 
   async #serve(session: ViewerSession): Promise<void> {
-    const lease = this.#options.media.acquire();
+    const { media, onSession } = this.#options;
+    const lease = media.acquire();
+    const ended = onSession(session);
     const end = await session.serve();
     lease.release();
+    ended(end);
     this.counters.ends[end] = (this.counters.ends[end] ?? 0) + 1;
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
   }

@@ -1,6 +1,7 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { MediaStream } from '../rtp/media-stream.ts';
+import type { RtpSenderStats } from '../rtp/rtp-sender-stats.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { buildAnswer, type LocalTrack } from './answer.ts';
@@ -34,9 +35,16 @@ export interface ViewerSessionOptions {
 
 /** Milliseconds since the offer came, by stage; what has not happened is missing. */
 export interface SessionTimeline {
+  hostGathered?: number;
   answered?: number;
+  /** The first server-reflexive, the first relayed candidate. */
+  reflexiveFound?: number;
+  relayFound?: number;
   iceConnected?: number;
   dtlsConnected?: number;
+  /** Of picture or sound. */
+  firstFrame?: number;
+  firstKeyframe?: number;
 }
 
 /** A changed network settles first (addresses come one by one). */
@@ -45,7 +53,7 @@ const NETWORK_SETTLES_MS = 1_000;
 /** One viewer, from its offer to the end. Its failure ends this session and nothing else. */
 export class ViewerSession {
   readonly clientId: string;
-  readonly timeline: SessionTimeline = {};
+  readonly #timeline: SessionTimeline = {};
   readonly #options: ViewerSessionOptions;
   readonly #startedAt: number;
   readonly #origin: { sessionId: number; version: number };
@@ -54,6 +62,7 @@ export class ViewerSession {
   #tracks = new Map<MediaDecision, LocalTrack>();
   #keys: SrtpSessionKeys | undefined;
   #media: RtpSession | undefined;
+  #route: string | undefined;
   #regather: Timer | undefined;
   #finish!: (end: SessionEnd) => void;
   readonly #finished = new Promise<SessionEnd>((resolve) => {
@@ -84,6 +93,7 @@ export class ViewerSession {
     const end = await this.#finished;
     this.#regather?.cancel();
     this.#media?.close();
+    this.#route = this.route;
     transport.close();
     const seconds = Math.round((clock.monotonic() - this.#startedAt) / 100) / 10;
     log.info({ clientId: this.clientId, end, seconds, timelineMs: this.timeline }, 'viewer session ended');
@@ -97,7 +107,7 @@ export class ViewerSession {
       fingerprints.some((known) => known.value === value),
     );
     return (
-      this.timeline.answered !== undefined &&
+      this.#timeline.answered !== undefined &&
       offer.sessionId !== '' &&
       offer.sessionId === this.#offer.sessionId &&
       isKnown
@@ -123,6 +133,29 @@ export class ViewerSession {
     log.info({ clientId: this.clientId, iceRestart: isRestart }, 'viewer renegotiated');
   }
 
+  get timeline(): SessionTimeline {
+    const timeline = { ...this.#timeline };
+    for (const sender of this.#media?.senders ?? []) {
+      const { firstFrameAtMs } = sender.stats();
+      if (firstFrameAtMs === undefined) continue;
+      const ms = this.#sinceOffer(firstFrameAtMs);
+      timeline.firstFrame = Math.min(ms, timeline.firstFrame ?? ms);
+      // Video starts with a key frame.
+      if (sender.stream.isVideo) timeline.firstKeyframe ??= ms;
+    }
+    return timeline;
+  }
+
+  /** Of each track that is sent; none before the viewer is connected. */
+  stats(): RtpSenderStats[] {
+    return this.#media?.senders.map((sender) => sender.stats()) ?? [];
+  }
+
+  /** Type of our candidate in use. */
+  get route(): string | undefined {
+    return this.#options.transport.selectedPair()?.local.type ?? this.#route;
+  }
+
   addRemoteCandidate(candidate: string): boolean {
     return this.#options.transport.addRemoteCandidate(candidate);
   }
@@ -135,15 +168,19 @@ export class ViewerSession {
   async #connect(): Promise<void> {
     const { transport, sendAnswer, sendCandidate, log } = this.#options;
     await transport.gatherHost();
+    this.#mark('hostGathered');
     this.#tracks = this.#createTracks();
     sendAnswer(this.#answer());
-    transport.onCandidate = sendCandidate;
+    transport.onCandidate = (candidate) => {
+      this.#markCandidate(candidate);
+      sendCandidate(candidate);
+    };
     this.#mark('answered');
     const connected = transport.connect(this.#negotiation.transport, this.#dtlsRole());
     void this.#gatherServers();
     this.#keys = await connected;
     if (transport.iceConnectedAt !== undefined)
-      this.timeline.iceConnected = Math.round(transport.iceConnectedAt - this.#startedAt);
+      this.#timeline.iceConnected = this.#sinceOffer(transport.iceConnectedAt);
     this.#mark('dtlsConnected');
     this.#startMedia(this.#keys);
     log.info(
@@ -219,6 +256,7 @@ export class ViewerSession {
 
   #startMedia(keys: SrtpSessionKeys): void {
     const { transport, clock, random } = this.#options;
+    Object.assign(this.#timeline, this.timeline);
     this.#media?.close();
     this.#media = new RtpSession(this.#outgoing(), keys, transport, clock, random);
     this.#media.start();
@@ -234,6 +272,17 @@ export class ViewerSession {
   }
 
   #mark(stage: keyof SessionTimeline): void {
-    this.timeline[stage] = Math.round(this.#options.clock.monotonic() - this.#startedAt);
+    this.#timeline[stage] ??= this.#sinceOffer(this.#options.clock.monotonic());
+  }
+
+  /** The way to the viewer may be found before our own relay is: a gathering is timed to its end all the same. */
+  #markCandidate(candidate: string): void {
+    if (candidate.includes(' typ srflx')) this.#mark('reflexiveFound');
+    if (candidate.includes(' typ relay')) this.#mark('relayFound');
+  }
+
+  /** Milliseconds, to a tenth. */
+  #sinceOffer(monotonicMs: number): number {
+    return Math.round((monotonicMs - this.#startedAt) * 10) / 10;
   }
 }

@@ -19,6 +19,8 @@ export interface Exit {
 export interface AgentProcessOptions {
   /** Node script to run; the sources by default, the bundle where it is tested. */
   entry?: string;
+  /** Put before the command: `ip netns exec <name>`, say. */
+  launcher?: readonly string[];
   /** Written to `<folder>/agent.json` and given with --config. */
   config: unknown;
   folder: string;
@@ -42,11 +44,19 @@ export class AgentProcess {
   readonly #child: ChildProcess;
   readonly #listeners = new Set<(line: LogLine) => void>();
 
-  constructor({ entry = SOURCES_ENTRY, config, folder, environment, onLog }: AgentProcessOptions) {
+  constructor({
+    entry = SOURCES_ENTRY,
+    launcher = [],
+    config,
+    folder,
+    environment,
+    onLog,
+  }: AgentProcessOptions) {
     const configPath = join(folder, 'agent.json');
     writeFileSync(configPath, JSON.stringify(config, undefined, 2));
     const { PATH = '', HOME = '' } = process.env;
-    this.#child = spawn(process.execPath, [entry, 'run', '--config', configPath], {
+    const command = [...launcher, process.execPath, entry, 'run', '--config', configPath];
+    this.#child = spawn(command[0] ?? '', command.slice(1), {
       env: { PATH, HOME, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

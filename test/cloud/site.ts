@@ -14,6 +14,8 @@ export interface SiteOptions {
   port?: number;
   /** The agent's script; default: the sources. */
   entry?: string;
+  /** Put before the agent's command. */
+  launcher?: readonly string[];
   environment?: Record<string, string>;
   cloud?: LocalCloudOptions;
   onLog?: (line: LogLine) => void;
@@ -102,6 +104,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     folder: cloud.directory,
     environment: { ...cloud.agentEnvironment(), ...options.environment },
     ...(options.entry === undefined ? {} : { entry: options.entry }),
+    ...(options.launcher === undefined ? {} : { launcher: options.launcher }),
     ...(options.onLog === undefined ? {} : { onLog: options.onLog }),
   });
   return new Site(cloud, page, agent, channels);

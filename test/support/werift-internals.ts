@@ -1,6 +1,12 @@
+import type { Socket } from 'node:dgram';
+
 /** A werift UDP protocol with the socket beneath it. */
 interface SocketProtocol {
-  transport?: { type: string; onData: (data: Buffer, address: readonly [string, number]) => void };
+  transport?: {
+    type: string;
+    onData: (data: Buffer, address: readonly [string, number]) => void;
+    socket?: Socket;
+  };
 }
 
 /** The private parts of werift 0.25.2's ICE connection that a light viewer takes its media from. */

@@ -196,11 +196,13 @@ export class IceAgent {
 
   #add(candidate: Candidate): boolean {
     if (!candidate.address.endsWith('.local')) return this.#current.addRemote(candidate);
-    const list = this.#current;
-    void this.#options.mdns.resolve(candidate.address).then((address) => {
-      if (address !== undefined) list.addRemote({ ...candidate, address });
-    });
+    void this.#resolve(candidate, this.#current);
     return true;
+  }
+
+  async #resolve(candidate: Candidate, list: CheckList): Promise<void> {
+    const address = await this.#options.mdns.resolve(candidate.address);
+    if (address !== undefined) list.addRemote({ ...candidate, address });
   }
 
   #removeBase(base: IceBase): void {

@@ -78,15 +78,18 @@ export class PairTable {
     this.pairs.sort(comparePairs);
     const permission = base.permit(remote.address);
     pair.permitted = permission === undefined;
-    permission?.then(
-      () => {
-        pair.permitted = true;
-        this.#onPermitted();
-      },
-      () => {
-        pair.searching = false;
-      },
-    );
+    if (permission) void this.#await(permission, pair);
     return pair;
+  }
+
+  async #await(permission: Promise<void>, pair: CandidatePair): Promise<void> {
+    try {
+      await permission;
+      pair.permitted = true;
+      this.#onPermitted();
+    } catch {
+      // The relay refuses this peer, or is gone.
+      pair.searching = false;
+    }
   }
 }

@@ -19,7 +19,7 @@ export interface RelayOptions {
   clock: Clock;
   log: Log;
   signal: AbortSignal;
-  onRelay(allocation: TurnAllocation): void;
+  onRelay: (allocation: TurnAllocation) => void;
 }
 
 interface Attempt extends ServerAddress, TurnCredentials {}

@@ -215,10 +215,14 @@ function addressBytes(address: string): Buffer {
 
 /** `::ffff:192.0.2.1` → `::ffff:c000:201`. */
 function withoutDottedQuad(address: string): string {
-  return address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) => {
-    const word = (high: unknown, low: unknown) => ((Number(high) << 8) | Number(low)).toString(16);
-    return `${word(a, b)}:${word(c, d)}`;
-  });
+  return address.replace(
+    /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
+    (_, a, b, c, d) => `${hexWord(a, b)}:${hexWord(c, d)}`,
+  );
+}
+
+function hexWord(high: unknown, low: unknown): string {
+  return ((Number(high) << 8) | Number(low)).toString(16);
 }
 
 function groups(text: string): Buffer {

@@ -67,7 +67,10 @@ export class TurnAllocation implements IceBase {
     };
     this.#renewal = clock.every(RENEW_PEERS_MS, () => this.#renewPeers());
     link.onMessage = (message) => this.#receive(message);
-    link.onClosed = () => this.#lost();
+    // ECONNREFUSED while the server restarts, ENETUNREACH between two networks: requests that go unanswered decide.
+    link.onClosed = () => {
+      if (link.transport !== 'udp') this.#lost();
+    };
   }
 
   /**

@@ -14,7 +14,7 @@ export interface TurnLink {
   /** False where the message was dropped: the connection cannot take more. The message is not kept. */
   send(message: Uint8Array): boolean;
   onMessage: (message: Buffer) => void;
-  /** It ended by itself. */
+  /** It ended by itself; over UDP: the network says that nobody is there, which may pass. */
   onClosed: (error: Error) => void;
   close(): void;
 }
@@ -62,9 +62,9 @@ export async function openUdpLink({ address, port }: Endpoint, signal: AbortSign
     },
   };
   socket.on('message', (message) => link.onMessage(message));
-  // ECONNREFUSED after a restart of the server, ENETUNREACH between two networks: requests that go unanswered decide.
-  socket.on('error', () => {
+  socket.on('error', (error) => {
     link.sendErrors += 1;
+    link.onClosed(error);
   });
   return link;
 }
@@ -166,18 +166,18 @@ async function settled(
   undo: () => void,
   start: (resolve: () => void, reject: (error: Error) => void) => void,
 ): Promise<void> {
-  let onAbort = (): void => {};
+  const ended = new AbortController();
   try {
     await new Promise<void>((resolve, reject) => {
-      onAbort = () => reject(new Error('given up'));
+      const onAbort = (): void => reject(new Error('given up'));
       if (signal.aborted) return onAbort();
-      signal.addEventListener('abort', onAbort, { once: true });
+      signal.addEventListener('abort', onAbort, { once: true, signal: ended.signal });
       start(resolve, reject);
     });
   } catch (error) {
     undo();
     throw error;
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    ended.abort();
   }
 }

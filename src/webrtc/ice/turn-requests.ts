@@ -37,8 +37,8 @@ export class TurnError extends Error {
 }
 
 interface Pending {
-  resolve(response: StunMessage): void;
-  reject(error: Error): void;
+  resolve: (response: StunMessage) => void;
+  reject: (error: Error) => void;
   timer: Timer | undefined;
 }
 

@@ -22,6 +22,7 @@ export interface LightViewerOptions {
 
 /** Chrome's cadence: feedback at its shortest interval, where the bandwidth allows it, and a report a second. */
 const FEEDBACK_INTERVAL_MS = 50;
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const REPORT_INTERVAL_MS = 1000;
 const TRANSPORT_CC = /^a=extmap:(\d+) .*transport-wide-cc/m;
 const MIME_TYPE = { h264: 'video/H264', h265: 'video/H265', vp8: 'video/VP8' } as const;
@@ -42,6 +43,7 @@ export class LightViewer {
   #counter = new PacketCounter(0);
   #srtcpOut: SrtcpContext | undefined;
   #srtcpIn: SrtcpContext | undefined;
+  feedbackSent = 0;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: LightViewerOptions = {}) {
@@ -99,7 +101,7 @@ export class LightViewer {
     await connected;
     this.#prepareKeys();
     this.#timers = [
-      setInterval(() => this.#send(this.#counter.transportFeedback()), FEEDBACK_INTERVAL_MS),
+      setInterval(() => { const f = this.#counter.transportFeedback(); if (f) this.feedbackSent++; this.#send(f); }, FEEDBACK_INTERVAL_MS),
       setInterval(() => this.#send(this.#counter.receiverReport()), REPORT_INTERVAL_MS),
     ];
   }
@@ -124,6 +126,8 @@ export class LightViewer {
     if (!internals) throw new Error('werift has other private parts than its version 0.25.2');
     for (const { transport: socket } of internals.protocols) {
       if (!socket || socket.type !== 'udp') continue;
+      // The default holds a hundred packets; ten viewers share one busy process.
+      socket.socket?.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
       const others = socket.onData;
       socket.onData = (data, address) => {
         const first = data[0] ?? 0;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { encodeMessage, MessageReader, type HeaderValue } from '../../../src/greengrass/event-stream.ts';
 import { IpcClient, ipcAddress } from '../../../src/greengrass/ipc-client.ts';
 import { IpcConnection, TokenRefusedError } from '../../../src/greengrass/ipc-connection.ts';
 import { errorText } from '../../../src/errors.ts';
@@ -129,6 +130,40 @@ test('a nucleus that sends nonsense costs the connection and nothing else', asyn
     }),
   );
 });
+
+test('a subscription that the nucleus ends by itself ends the connection, so that it is made again', async (context) => {
+  const directory = mkdtempSync(join(tmpdir(), 'kvs-ipc-'));
+  const socketPath = join(directory, 'ipc.socket');
+  const server = createServer((socket) => {
+    const reader = new MessageReader();
+    socket.on('data', (chunk: Buffer) => {
+      for (const { headers } of reader.read(chunk)) {
+        const id = headers.get(':stream-id') ?? 0;
+        if (id === 0) socket.write(frame(0, 5, 1));
+        // The answer, then the end.
+        else socket.write(Buffer.concat([frame(id, 0, 0), ...(id === 2 ? [frame(id, 0, 2)] : [])]));
+      }
+    });
+  });
+  server.listen(socketPath);
+  await once(server, 'listening');
+  context.after(() => {
+    server.close();
+    rmSync(directory, { recursive: true });
+  });
+  const connection = await IpcConnection.open({ socketPath, token: 'token' }, systemClock, forever);
+  await connection.subscribe('SubscribeToIoTCore', { topicName: 'a', qos: '1' }, () => {});
+  assert.match((await connection.lost).message, /the nucleus ended SubscribeToIoTCore/);
+});
+
+function frame(id: HeaderValue, type: number, flags: number): Buffer {
+  const headers = new Map<string, HeaderValue>([
+    [':message-type', type],
+    [':message-flags', flags],
+    [':stream-id', id],
+  ]);
+  return encodeMessage({ headers, payload: Buffer.from('{}') });
+}
 
 test('stopping at any moment while connecting harms nobody', async (context) => {
   const { env } = await startNucleus(context, 'lite');

@@ -193,7 +193,8 @@ describe('device shadow', { timeout: 60_000 }, () => {
   });
 
   test('a get without an answer is told of and reported, and over when it is answered again', async () => {
-    cloud.faults.add('GetThingShadow', { kind: 'hang', times: 2 });
+    // Each get is sent again after 3, 6 and 9 s.
+    cloud.faults.add('GetThingShadow', { kind: 'hang', times: 8 });
     const told: (string | undefined)[] = [];
     const { device, shadow, desired } = await start('silent', {
       clock: fasterClock(50),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { candidatePriority, formatCandidate, parseCandidate } from '../../../src/webrtc/ice/candidate.ts';
 
 test('candidates as Chrome, Firefox, Safari and the KVS SDKs write them', () => {

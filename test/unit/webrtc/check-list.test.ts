@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { candidatePriority } from '../../../src/webrtc/ice/candidate.ts';
 import { parseStun } from '../../../src/webrtc/ice/stun.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { HandshakeRecords } from '../../../src/webrtc/werift/dtls-records.ts';
 
 const MESSAGES = [Buffer.alloc(2_100, 1), Buffer.alloc(0), Buffer.alloc(700, 3), Buffer.from('verify')];

@@ -18,6 +18,9 @@ interface Ends {
   sent: { server: Buffer[]; client: Buffer[] };
 }
 
+const twice: Fate = () => 2;
+const random: Fate = () => [0, 1, 1, 1, 2][Math.floor(Math.random() * 5)] ?? 1;
+
 describe('the DTLS handshake', () => {
   let device: DtlsCertificate;
   let viewer: DtlsCertificate;
@@ -91,13 +94,11 @@ describe('the DTLS handshake', () => {
     });
 
   test('every datagram doubled', async () => {
-    const twice: Fate = () => 2;
     const [server, client] = await keysOf(connect(twice, twice));
     assert.deepEqual(server.local, client.remote);
   });
 
   test('a fifth lost at random, a fifth doubled: all of 30 connect', async () => {
-    const random: Fate = () => [0, 1, 1, 1, 2][Math.floor(Math.random() * 5)] ?? 1;
     const all = await Promise.all(Array.from({ length: 30 }, () => keysOf(connect(random, random))));
     for (const [server, client] of all) assert.deepEqual(server.local, client.remote);
   });

@@ -1,11 +1,45 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { selectAddresses } from '../../../src/webrtc/ice/local-network.ts';
 import { readAnswers } from '../../../src/webrtc/ice/mdns.ts';
 import { inOrder } from '../../../src/webrtc/ice/relay-gathering.ts';
 import { parseServerUri } from '../../../src/webrtc/ice/server-uri.ts';
 import { splitMessages } from '../../../src/webrtc/ice/turn-link.ts';
+
+const turnServer = (name: string) => ({
+  urls: [
+    `turns:${name}:443?transport=udp`,
+    `turns:${name}:443?transport=tcp`,
+    `turn:${name}:443?transport=udp`,
+  ],
+  username: name,
+  credential: 'secret',
+});
+const info = (address: string, internal = false) => ({
+  address,
+  internal,
+  netmask: '',
+  mac: '',
+  cidr: null,
+  ...(address.includes(':') ? { family: 'IPv6' as const, scopeid: 0 } : { family: 'IPv4' as const }),
+});
+const addresses = (...args: Parameters<typeof selectAddresses>) =>
+  selectAddresses(...args).map(({ address }) => address);
+const header = (answers: number) => Buffer.from([0, 0, 0x84, 0, 0, 0, 0, answers, 0, 0, 0, 0]);
+const channelData = (length: number) => {
+  const body = Buffer.alloc(4 + ((length + 3) & ~3), length);
+  body.writeUInt16BE(0x4001, 0);
+  body.writeUInt16BE(length, 2);
+  body.fill(0, 4 + length);
+  return body;
+};
+const stunMessage = (length: number) => {
+  const message = Buffer.alloc(20 + length, 7);
+  message.writeUInt16BE(0x0101, 0);
+  message.writeUInt16BE(length, 2);
+  return message;
+};
 
 describe('servers', () => {
   test('STUN and TURN URIs in the forms that KVS hands out', () => {
@@ -43,16 +77,7 @@ describe('servers', () => {
   });
 
   test("relays of KVS's list: server by server, UDP before TLS, none over DTLS", () => {
-    const server = (name: string) => ({
-      urls: [
-        `turns:${name}:443?transport=udp`,
-        `turns:${name}:443?transport=tcp`,
-        `turn:${name}:443?transport=udp`,
-      ],
-      username: name,
-      credential: 'secret',
-    });
-    const servers = [{ urls: ['stun:stun.example:443'] }, server('one'), server('two')];
+    const servers = [{ urls: ['stun:stun.example:443'] }, turnServer('one'), turnServer('two')];
     assert.deepEqual(
       inOrder(servers).map(({ scheme, host, transport, username }) => [scheme, host, transport, username]),
       [
@@ -66,14 +91,6 @@ describe('servers', () => {
 });
 
 describe('local addresses', () => {
-  const info = (address: string, internal = false) => ({
-    address,
-    internal,
-    netmask: '',
-    mac: '',
-    cidr: null,
-    ...(address.includes(':') ? { family: 'IPv6' as const, scopeid: 0 } : { family: 'IPv4' as const }),
-  });
   const all = { interfaces: [], addressFamily: 'any' } as const;
   const machine = {
     lo: [info('127.0.0.1', true), info('::1', true)],
@@ -81,8 +98,6 @@ describe('local addresses', () => {
     wlan0: [info('192.168.1.7'), info('fe80::1'), info('2001:db8::7')],
     eth0: [info('10.0.0.7'), info('169.254.3.4')],
   };
-  const addresses = (...args: Parameters<typeof selectAddresses>) =>
-    selectAddresses(...args).map(({ address }) => address);
 
   test('real interfaces first; no link-local and loopback addresses', () => {
     assert.deepEqual(addresses(machine, all), ['10.0.0.7', '192.168.1.7', '2001:db8::7', '172.17.0.1']);
@@ -107,7 +122,6 @@ describe('mDNS answers', () => {
     Buffer.from('local'),
     Buffer.from([0]),
   ]);
-  const header = (answers: number) => Buffer.from([0, 0, 0x84, 0, 0, 0, 0, answers, 0, 0, 0, 0]);
   const record = (type: number, data: Buffer, owner = name) =>
     Buffer.concat([owner, Buffer.from([0, type, 0x80, 1, 0, 0, 0, 120, 0, data.length]), data]);
 
@@ -145,25 +159,14 @@ describe('mDNS answers', () => {
 });
 
 test('messages of a stream come out whole, however it is cut', () => {
-  const channelData = (length: number) => {
-    const body = Buffer.alloc(4 + ((length + 3) & ~3), length);
-    body.writeUInt16BE(0x4001, 0);
-    body.writeUInt16BE(length, 2);
-    body.fill(0, 4 + length);
-    return body;
-  };
-  const stun = (length: number) => {
-    const message = Buffer.alloc(20 + length, 7);
-    message.writeUInt16BE(0x0101, 0);
-    message.writeUInt16BE(length, 2);
-    return message;
-  };
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.boolean(), fc.nat(40)), { maxLength: 20 }),
       fc.integer({ min: 1, max: 30 }),
       (messages, cut) => {
-        const sent = messages.map(([isStun, length]) => (isStun ? stun(length & ~3) : channelData(length)));
+        const sent = messages.map(([isStun, length]) =>
+          isStun ? stunMessage(length & ~3) : channelData(length),
+        );
         const stream = Buffer.concat(sent);
         const received: Buffer[] = [];
         let rest: Buffer = Buffer.alloc(0);

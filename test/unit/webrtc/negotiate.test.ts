@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { buildAnswer } from '../../../src/webrtc/answer.ts';
 import { negotiate, refuse, type Capabilities, type Negotiation } from '../../../src/webrtc/negotiate.ts';
 import { parseOffer, SdpError } from '../../../src/webrtc/sdp.ts';

@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
@@ -11,12 +12,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnSync } from 'node:child_process';
 
 const ARTIFACTS = join(import.meta.dirname, '../../../../artifacts');
 /** What every Linux has; what the agent asks for comes on top, test by test. */
-const TOOLS =
-  'sh cat chmod dirname getconf getent head id ldd ln printf sed setpriv stat su test true uname'.split(' ');
+const TOOLS = 'sh cat chmod dirname getconf getent head id ldd ln sed setpriv stat su uname'.split(' ');
 /** A user with no rights that every Debian has. */
 export const USER = 'nobody';
 
@@ -57,7 +56,8 @@ function installIn(folder: string, options: DeviceOptions): Installation {
   );
   const { bin = '', artifact = '', root = '', work = '' } = paths;
   for (const path of [...Object.values(paths), join(root, 'config')]) mkdirSync(path);
-  for (const name of [...TOOLS, ...programs]) symlinkSync(which(name), join(bin, name));
+  const real = [...TOOLS, ...programs].filter((name) => !Object.hasOwn(scripts, name));
+  for (const name of real) symlinkSync(which(name), join(bin, name));
   for (const [name, script] of Object.entries(scripts)) writeProgram(join(bin, name), script);
   cpSync(join(ARTIFACTS, 'install.sh'), join(artifact, 'install.sh'));
   writeFileSync(
@@ -72,6 +72,7 @@ function installIn(folder: string, options: DeviceOptions): Installation {
     env: { PATH: bin, INSTALL_ROOT: root, INSTALL_WORK: work, INSTALL_FFMPEG: 'ffmpeg', ...environment },
     cwd: work,
     encoding: 'utf8',
+    timeout: 20_000,
   });
   return { code: status, output: stdout + stderr };
 }
@@ -102,12 +103,16 @@ function writeSettings(root: string, key: NonNullable<DeviceOptions['key']>): vo
 }
 
 function writeProgram(file: string, script: string): void {
-  writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  // `wx` never writes through a link to a program of this machine.
+  writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755, flag: 'wx' });
 }
 
-/** Where this machine has a program. */
+/** Where this machine has a program. Throws where it has none. */
 export function which(name: string): string {
-  return execFileSync('sh', ['-c', 'command -v "$1"', '--', name], { encoding: 'utf8' }).trim();
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
+  const found = folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`there is no ${name} on the PATH`);
+  return found;
 }
 
 export function ids(user: string): { uid: number; gid: number } {

@@ -3,11 +3,10 @@ import * as fc from 'fast-check';
 import { isObject, type JsonObject } from '../../../../src/config/layers.ts';
 import { DesiredConfig } from '../../../../src/iot/desired-config.ts';
 import { DeviceShadow } from '../../../../src/iot/device-shadow.ts';
-import { systemClock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import type { LocalCloud } from '../../../cloud/local-cloud.ts';
 import { effective, LOCAL, model, step, type Effective, type Step } from './desired-model.ts';
-import { ConnectedDevice, connected, quiet } from './device.ts';
+import { ConnectedDevice, connected, fasterClock, quiet } from './device.ts';
 
 const SHADOW = 'kvs-webrtc';
 const THING = 'model';
@@ -29,7 +28,7 @@ export async function followRandomDesired(cloud: LocalCloud, count: number, seed
     bus: device.bus,
     thingName: THING,
     shadowName: SHADOW,
-    clock: systemClock,
+    clock: fasterClock(20),
     random: systemRandom,
     log: quiet,
     reportIntervalMs: 10,

@@ -1,0 +1,33 @@
+import type { Clock } from '../runtime/clock.ts';
+
+export interface Rate {
+  /** How many at once. */
+  burst: number;
+  perSecond: number;
+}
+
+/** Bounds how often something is done, whoever asks for it. */
+export class TokenBucket {
+  readonly #rate: Rate;
+  readonly #clock: Clock;
+  #tokens: number;
+  #at: number;
+
+  constructor(rate: Rate, clock: Clock) {
+    this.#rate = rate;
+    this.#clock = clock;
+    this.#tokens = rate.burst;
+    this.#at = clock.monotonic();
+  }
+
+  /** False when it would be too often. */
+  take(): boolean {
+    const now = this.#clock.monotonic();
+    const { burst, perSecond } = this.#rate;
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1_000) * perSecond);
+    this.#at = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}
