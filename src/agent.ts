@@ -1,38 +1,26 @@
-import { Agent as HttpsAgent } from 'node:https';
-import { Camera } from './camera/camera.ts';
-import { CameraChannel, type CameraChannelOptions } from './camera-channel.ts';
 import { CameraChannels } from './camera-channels.ts';
+import { CameraFactory } from './camera-factory.ts';
 import { buildConfig } from './config/build.ts';
-import type { AgentConfig, CameraConfig } from './config/config.ts';
+import type { AgentConfig } from './config/config.ts';
+import { ConfigError, faultText } from './config/faults.ts';
 import type { Layer } from './config/layers.ts';
-import { chooseCredentials } from './identity/choose-credentials.ts';
-import { CachedCredentials } from './identity/credentials.ts';
-import { readLogin } from './identity/secrets.ts';
+import { errorText } from './errors.ts';
+import { ipcAddress } from './greengrass/ipc-client.ts';
 import { DesiredConfig } from './iot/desired-config.ts';
-import type { CameraStatus } from './iot/device-status.ts';
 import { directMqtt } from './iot/direct-mqtt.ts';
 import { LastGoodFile } from './iot/last-good.ts';
 import { MqttConnection } from './iot/mqtt-connection.ts';
-import { proxyFor } from './iot/proxy.ts';
 import { IotLink } from './iot-link.ts';
 import type { RootLog } from './log.ts';
+import { Nucleus } from './nucleus.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { supervise } from './runtime/supervise.ts';
-import { AwsControlPlane } from './signaling/aws-control-plane.ts';
-import { SignalingChannel, type OnDuration } from './signaling/channel.ts';
-import { ClockSkew } from './signaling/clock-skew.ts';
-import { Signaling } from './signaling/signaling.ts';
-import { socketOpener } from './signaling/web-socket.ts';
 import { Telemetry } from './telemetry.ts';
 import { agentVersion } from './version.ts';
-import { LocalNetwork } from './webrtc/ice/local-network.ts';
-import { MdnsResolver } from './webrtc/ice/mdns.ts';
-import { PeerTransport } from './webrtc/werift/peer-transport.ts';
-import { prepareCertificate } from './webrtc/werift/dtls.ts';
 
 export interface AgentOptions {
-  /** The local layers, lowest first. */
+  /** The layers of file and environment, lowest first. */
   layers: readonly Layer[];
   /** Reads them again. */
   reload: () => Promise<Layer[]>;
@@ -42,55 +30,70 @@ export interface AgentOptions {
   log: RootLog;
 }
 
-/** What all cameras share. */
-interface Shared {
-  credentials: CachedCredentials;
-  controlPlane: AwsControlPlane;
-  skew: ClockSkew;
-  /** Proxies of the environment (HTTPS_PROXY, NO_PROXY) for REST and WebSocket alike. */
-  httpsAgent: HttpsAgent;
-  certificate: Awaited<ReturnType<typeof prepareCertificate>>;
-  mdns: MdnsResolver;
-}
-
 /** The composition root: builds the parts, wires them, runs them, and stops them in reverse. */
 export class Agent {
   readonly #options: AgentOptions;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #nucleus: Nucleus | undefined;
+  /** What the nucleus gave, below the local layers; empty outside of Greengrass. */
+  #nucleusLayers: Layer[] = [];
 
   constructor(options: AgentOptions) {
+    const { env, clock, random, log } = options;
+    const address = ipcAddress(env);
     this.#options = options;
+    this.#env = { ...env };
+    this.#nucleus = address && new Nucleus({ address, env, clock, random, log });
   }
 
   /**
    * Resolves when `signal` has aborted and everything is closed.
    * @throws FatalStartupError when the local configuration or the configured identity cannot be used.
+   * @throws TokenRefusedError when the nucleus wants this process started anew.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { layers, clock, random, log } = this.#options;
+    const halt = new AbortController();
+    const running = AbortSignal.any([signal, halt.signal]);
+    const nucleus = this.#nucleus?.run(running).catch((error: unknown) => halt.abort(error));
+    try {
+      await this.#serve(running);
+    } finally {
+      // Also where start-up failed: the connection is not left behind.
+      if (!halt.signal.aborted) halt.abort();
+      await nucleus;
+    }
+    if (!signal.aborted) halt.signal.throwIfAborted();
+  }
+
+  async #serve(signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#options;
+    await this.#askNucleus(signal);
     let link: IotLink | undefined;
+    const local = await this.#localLayers();
     const desired = new DesiredConfig({
-      local: layers,
+      local,
       apply: (next, stop) => this.#apply(next, channels, telemetry, stop),
       report: (reported) => link?.report(reported),
-      ...this.#lastGood(),
+      ...this.#lastGood(local),
       log,
     });
     const config = await desired.start();
     const mqtt = this.#createMqtt(config);
     const telemetry = new Telemetry({ config, mqtt, clock, random, log });
-    const shared = await this.#prepare(config, telemetry);
+    const factory = await CameraFactory.create({ config, env: this.#env, telemetry, clock, random, log });
     const channels = new CameraChannels((name, camera) =>
-      this.#createChannel(name, camera, config, shared, telemetry.forCamera(), () => link?.statusChanged()),
+      factory.createChannel(name, camera, () => link?.statusChanged()),
     );
     link = mqtt && this.#createLink(config, mqtt, desired, channels);
     log.info({ version: agentVersion, cameras: Object.keys(config.cameras) }, 'agent started');
     await this.#apply(config, channels, telemetry, signal);
-    const { credentials, skew } = shared;
+    await this.#serveNucleus(desired, channels);
+    const { credentials, skew } = factory;
     await Promise.all([
       telemetry.run({ channels, credentials, clockOffsetMs: () => skew.offsetMs }, signal),
       supervise((stop) => credentials.run(stop), signal, { name: 'credentials', clock, random, log }),
       link?.run(signal),
-      this.#closeOnAbort(signal, desired, channels, shared),
+      closeOnAbort(signal, desired, channels, factory),
     ]);
     log.info({}, 'agent stopped');
   }
@@ -107,56 +110,97 @@ export class Agent {
     await channels.apply(config.cameras, signal);
   }
 
-  async #closeOnAbort(
-    signal: AbortSignal,
-    desired: DesiredConfig,
-    channels: CameraChannels,
-    shared: Shared,
-  ): Promise<void> {
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-    shared.controlPlane.close();
-    await Promise.all([desired.close(), channels.close()]);
-    shared.httpsAgent.destroy();
+  async #askNucleus(signal: AbortSignal): Promise<void> {
+    if (!this.#nucleus) return;
+    const { discovered, component, proxyEnv } = await this.#nucleus.layers(signal);
+    this.#nucleusLayers = [discovered, component];
+    Object.assign(this.#env, proxyEnv);
   }
 
-  async #prepare(config: AgentConfig, { durations }: Telemetry): Promise<Shared> {
-    const { env, clock, random, log } = this.#options;
-    const certificate = prepareCertificate();
-    const skew = new ClockSkew(clock);
-    const onServerTime = (serverTimeMs: number) => skew.learn(new Date(serverTimeMs).toUTCString());
-    const source = await chooseCredentials({ config, env, clock, log, onServerTime });
-    const credentials = new CachedCredentials({
-      source,
-      clock,
-      random,
-      log,
-      onFetched: (durationMs) => durations.record('getCredentials', durationMs),
+  /**
+   * Every layer below the shadow. A deployed configuration that is wrong does not stop a device that worked: the last good one
+   * serves on, and what is wrong is logged.
+   */
+  async #localLayers(): Promise<Layer[]> {
+    const { layers, log } = this.#options;
+    const [discovered, component] = this.#nucleusLayers;
+    const all = [...this.#nucleusLayers, ...layers];
+    const file = this.#componentFile();
+    if (!discovered || !component || !file) return all;
+    try {
+      buildConfig(all);
+      await file.store({ version: 0, desired: component.values });
+      return all;
+    } catch (error) {
+      const kept = error instanceof ConfigError ? await file.load() : undefined;
+      if (!kept) throw error;
+      log.error(
+        { error: errorText(error) },
+        'the component configuration is refused, the last good one is used',
+      );
+      this.#nucleusLayers = [discovered, { name: component.name, values: kept.desired }];
+      return [...this.#nucleusLayers, ...layers];
+    }
+  }
+
+  /** Where the last good component configuration is kept; the folder cannot come from that configuration itself. */
+  #componentFile(): LastGoodFile | undefined {
+    const { layers, log } = this.#options;
+    const { stateDirectory } = buildConfig(layers);
+    return stateDirectory === '' ? undefined : new LastGoodFile(stateDirectory, 'component', log);
+  }
+
+  #lastGood(local: readonly Layer[]): { lastGood?: LastGoodFile } {
+    const { stateDirectory, shadow } = buildConfig(local);
+    return stateDirectory === ''
+      ? {}
+      : { lastGood: new LastGoodFile(stateDirectory, shadow.name, this.#options.log) };
+  }
+
+  async #serveNucleus(desired: DesiredConfig, channels: CameraChannels): Promise<void> {
+    const { layers, log } = this.#options;
+    const [discovered] = this.#nucleusLayers;
+    if (!this.#nucleus || !discovered) return;
+    await this.#nucleus.serve({
+      faultsOf: (proposed) => faultsOf([discovered, proposed, ...layers]),
+      onConfiguration: (component) => {
+        try {
+          desired.replaceLocal([discovered, component, ...layers]);
+          this.#nucleusLayers = [discovered, component];
+          this.#componentFile()
+            ?.store({ version: 0, desired: component.values })
+            .catch((error: unknown) =>
+              log.warn({ error: errorText(error) }, 'the component configuration could not be kept'),
+            );
+        } catch (error) {
+          log.error(
+            { error: errorText(error) },
+            'the component configuration is refused, the former one stays',
+          );
+          desired.setShadowFault(`component configuration: ${errorText(error)}`);
+        }
+      },
+      isBusy: () => Object.values(channels.status()).some(({ viewers }) => viewers > 0),
     });
-    const { region, endpoint, useFips, useDualStack } = config.aws;
-    const agent = new HttpsAgent({ keepAlive: true, proxyEnv: env });
-    const controlPlane = new AwsControlPlane({
-      agent,
-      region,
-      endpoint,
-      useFips,
-      useDualStack,
-      credentials,
-      skew,
-      clock,
-    });
-    const mdns = new MdnsResolver(clock);
-    return { credentials, controlPlane, skew, httpsAgent: agent, certificate: await certificate, mdns };
   }
 
   /** Undefined where IoT Core is not reached: switched off, or nothing to reach it with. */
   #createMqtt(config: AgentConfig): MqttConnection | undefined {
-    const { env, clock, log } = this.#options;
+    const { clock, log } = this.#options;
     const { thingName, certificatePath, privateKeyPath, rootCaPath } = config.device;
     const { transport, endpoint } = config.mqtt;
-    if (transport === 'off' || endpoint === '' || thingName === '') return undefined;
+    if (transport === 'off' || thingName === '') return undefined;
+    if (this.#nucleus && transport !== 'direct')
+      return new MqttConnection({ transport: this.#nucleus.mqtt(), log });
+    if (transport === 'ipc')
+      log.warn(
+        {},
+        'mqtt.transport is "ipc", but there is no nucleus (AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT)',
+      );
+    if (transport === 'ipc' || endpoint === '') return undefined;
     const files = { certificatePath, privateKeyPath, rootCaPath };
     return new MqttConnection({
-      transport: directMqtt({ thingName, endpoint, ...files, proxyEnv: env, clock }),
+      transport: directMqtt({ thingName, endpoint, ...files, proxyEnv: this.#env, clock }),
       log,
     });
   }
@@ -173,105 +217,35 @@ export class Agent {
       thingName: config.device.thingName,
       shadowName: config.shadow.name,
       desired,
-      cameras: () => mapStatus(channels),
+      cameras: () => channels.summary(),
       restartCamera: async (name) => channels.find(name)?.restartCamera(),
-      reload: async () => desired.replaceLocal(await reload()),
+      reload: async () => desired.replaceLocal([...this.#nucleusLayers, ...(await reload())]),
       allowedCommands: config.commands.allowed,
       clock,
       random,
       log,
     });
   }
-
-  #createChannel(
-    name: string,
-    camera: CameraConfig,
-    config: AgentConfig,
-    { credentials, controlPlane, skew, httpsAgent, certificate, mdns }: Shared,
-    metrics: CameraChannelOptions['metrics'],
-    onStatus: () => void,
-  ): CameraChannel {
-    const { env, clock, random } = this.#options;
-    const log = this.#options.log.child({ camera: name });
-    const { region, endpoint, createChannel } = config.aws;
-    const { stateDirectory, ffmpeg, secrets } = config;
-    const { channelName, ice } = camera;
-    const network = new LocalNetwork(ice, clock);
-    const onDuration: OnDuration = (duration, ms) => metrics.durations.record(duration, ms);
-    const channel = new SignalingChannel({
-      channelName,
-      region,
-      controlPlane,
-      clock,
-      random,
-      log,
-      stateDirectory,
-      endpoint,
-      createChannel,
-      onDuration,
-    });
-    return new CameraChannel({
-      name,
-      config: camera,
-      createCamera: (capture) =>
-        new Camera({
-          name,
-          config: capture,
-          ffmpegPath: ffmpeg.path,
-          resolveCredentials: (ref, host) => readLogin(secrets, env, ref, host),
-          clock,
-          random,
-          log,
-        }),
-      channel,
-      createSignaling: (handler) =>
-        new Signaling({
-          channel,
-          region,
-          credentials,
-          handler,
-          skew,
-          openSocket: socketOpener(httpsAgent),
-          onDuration,
-          clock,
-          random,
-          log,
-        }),
-      createTransport: () =>
-        new PeerTransport(certificate, {
-          transportPolicy: ice.transportPolicy,
-          network,
-          mdns,
-          proxyFor: (host) => proxyFor(host, env),
-          clock,
-          random,
-          log,
-        }),
-      metrics,
-      clock,
-      random,
-      log,
-      onStatus,
-    });
-  }
-
-  #lastGood(): { lastGood?: LastGoodFile } {
-    const { stateDirectory, shadow } = buildConfig(this.#options.layers);
-    return stateDirectory === ''
-      ? {}
-      : { lastGood: new LastGoodFile(stateDirectory, shadow.name, this.#options.log) };
-  }
 }
 
-function mapStatus(channels: CameraChannels): Record<string, CameraStatus> {
-  const entries = Object.entries(channels.status()).map(
-    ([name, { camera, viewers }]): [string, CameraStatus] => {
-      const { state, reason, lastFrameAt } = camera;
-      const status: CameraStatus = { state, viewers };
-      if (reason !== undefined) status.reason = reason;
-      if (lastFrameAt !== undefined) status.lastFrameAt = lastFrameAt;
-      return [name, status];
-    },
+async function closeOnAbort(
+  signal: AbortSignal,
+  desired: DesiredConfig,
+  channels: CameraChannels,
+  factory: CameraFactory,
+): Promise<void> {
+  await new Promise<unknown>((resolve) =>
+    signal.aborted ? resolve(0) : signal.addEventListener('abort', resolve, { once: true }),
   );
-  return Object.fromEntries(entries);
+  await Promise.all([desired.close(), channels.close()]);
+  factory.close();
+}
+
+function faultsOf(layers: readonly Layer[]): readonly string[] {
+  try {
+    buildConfig(layers);
+    return [];
+  } catch (error) {
+    return error instanceof ConfigError ? error.faults.map(faultText) : [errorText(error)];
+  }
 }

@@ -1,5 +1,6 @@
 import type { CameraChannel, CameraChannelStatus } from './camera-channel.ts';
 import type { CameraConfig } from './config/config.ts';
+import type { CameraStatus as CameraSummary } from './iot/device-status.ts';
 
 interface Running {
   channel: CameraChannel;
@@ -24,6 +25,19 @@ export class CameraChannels {
   /** Those that run. */
   get all(): CameraChannel[] {
     return [...this.#running.values()].map(({ channel }) => channel);
+  }
+
+  /** For the status shadow. */
+  summary(): Record<string, CameraSummary> {
+    const entries = [...this.#running].map(([name, { channel }]): [string, CameraSummary] => {
+      const { camera, viewers } = channel.status;
+      const { state, reason, lastFrameAt } = camera;
+      const summary: CameraSummary = { state, viewers };
+      if (reason !== undefined) summary.reason = reason;
+      if (lastFrameAt !== undefined) summary.lastFrameAt = lastFrameAt;
+      return [name, summary];
+    });
+    return Object.fromEntries(entries);
   }
 
   find(name: string): CameraChannel | undefined {

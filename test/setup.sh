@@ -108,5 +108,10 @@ if [ "$purpose" = test ]; then
   need_file "${plugins}x264.so" gstreamer1.0-plugins-ugly
   need_file '/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib' gir1.2-gst-rtsp-server-1.0
   need_file '/usr/lib/python3/dist-packages/gi/__init__.py' python3-gi
+  # The packaged artifact: unpacked as on a device, and that for 64-bit ARM in an emulator with ARM's libraries.
+  need unzip unzip
+  need qemu-aarch64 qemu-user
+  need_file '/usr/aarch64-linux-gnu/lib/libc.so.6' libc6-arm64-cross
+  need_file '/usr/aarch64-linux-gnu/lib/libstdc++.so.6' libstdc++6-arm64-cross
 fi
 debian_packages

@@ -91,8 +91,8 @@ export class NetworkLab {
   /** The device gets another IPv4 address, as when it changes from one Wi-Fi to another; returns it. */
   changeAddress(): string {
     const address = `10.212.${this.#subnet}.77`;
-    this.#inDevice(`addr add ${address}/24 dev eth0`);
     this.#inDevice(`addr del ${this.deviceIpv4}/24 dev eth0`);
+    this.#inDevice(`addr add ${address}/24 dev eth0`);
     this.#inDevice(`route replace default via 10.212.${this.#subnet}.1`);
     return address;
   }

@@ -22,9 +22,11 @@ test('every key has a doc, and only what the cloud must not set is local', () =>
   const sections = [
     'aws',
     'cameras',
+    'commands',
     'credentials',
     'device',
     'ffmpeg',
+    'metrics',
     'mqtt',
     'secrets',
     'shadow',

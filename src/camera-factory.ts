@@ -1,0 +1,169 @@
+import { Agent as HttpsAgent } from 'node:https';
+import { Camera } from './camera/camera.ts';
+import { CameraChannel, type CameraChannelOptions } from './camera-channel.ts';
+import type { AgentConfig, CameraConfig } from './config/config.ts';
+import { chooseCredentials } from './identity/choose-credentials.ts';
+import { CachedCredentials } from './identity/credentials.ts';
+import { readLogin } from './identity/secrets.ts';
+import { proxyFor } from './iot/proxy.ts';
+import type { Log } from './log.ts';
+import type { Clock } from './runtime/clock.ts';
+import type { Random } from './runtime/random.ts';
+import { AwsControlPlane } from './signaling/aws-control-plane.ts';
+import { SignalingChannel, type OnDuration } from './signaling/channel.ts';
+import { ClockSkew } from './signaling/clock-skew.ts';
+import { Signaling } from './signaling/signaling.ts';
+import { socketOpener } from './signaling/web-socket.ts';
+import type { Telemetry } from './telemetry.ts';
+import { LocalNetwork } from './webrtc/ice/local-network.ts';
+import { MdnsResolver } from './webrtc/ice/mdns.ts';
+import { prepareCertificate } from './webrtc/werift/dtls.ts';
+import { PeerTransport } from './webrtc/werift/peer-transport.ts';
+
+export interface CameraFactoryOptions {
+  config: AgentConfig;
+  env: NodeJS.ProcessEnv;
+  telemetry: Telemetry;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** What all cameras share. */
+interface Shared {
+  credentials: CachedCredentials;
+  controlPlane: AwsControlPlane;
+  skew: ClockSkew;
+  /** Proxies of the environment (HTTPS_PROXY, NO_PROXY) for REST and WebSocket alike. */
+  httpsAgent: HttpsAgent;
+  certificate: Awaited<ReturnType<typeof prepareCertificate>>;
+  mdns: MdnsResolver;
+}
+
+/** Builds camera channels out of what they share: credentials, control plane, clock, DTLS certificate. */
+export class CameraFactory {
+  readonly credentials: CachedCredentials;
+  readonly skew: ClockSkew;
+  readonly #options: CameraFactoryOptions;
+  readonly #shared: Shared;
+
+  private constructor(options: CameraFactoryOptions, shared: Shared) {
+    this.#options = options;
+    this.#shared = shared;
+    this.credentials = shared.credentials;
+    this.skew = shared.skew;
+  }
+
+  /** @throws FatalStartupError when the configured identity cannot be used. */
+  static async create(options: CameraFactoryOptions): Promise<CameraFactory> {
+    return new CameraFactory(options, await prepare(options));
+  }
+
+  createChannel(name: string, camera: CameraConfig, onStatus: () => void): CameraChannel {
+    const { config, env, telemetry, clock, random } = this.#options;
+    const { credentials, controlPlane, skew, httpsAgent, certificate, mdns } = this.#shared;
+    const metrics: CameraChannelOptions['metrics'] = telemetry.forCamera();
+    const log = this.#options.log.child({ camera: name });
+    const { region, endpoint, createChannel } = config.aws;
+    const { stateDirectory, ffmpeg, secrets } = config;
+    const { channelName, ice } = camera;
+    const network = new LocalNetwork(ice, clock);
+    const onDuration: OnDuration = (duration, ms) => metrics.durations.record(duration, ms);
+    const channel = new SignalingChannel({
+      channelName,
+      region,
+      controlPlane,
+      clock,
+      random,
+      log,
+      stateDirectory,
+      endpoint,
+      createChannel,
+      onDuration,
+    });
+    return new CameraChannel({
+      name,
+      config: camera,
+      createCamera: (capture) =>
+        new Camera({
+          name,
+          config: capture,
+          ffmpegPath: ffmpeg.path,
+          resolveCredentials: (ref, host) => readLogin(secrets, env, ref, host),
+          clock,
+          random,
+          log,
+        }),
+      channel,
+      createSignaling: (handler) =>
+        new Signaling({
+          channel,
+          region,
+          credentials,
+          handler,
+          skew,
+          openSocket: socketOpener(httpsAgent),
+          onDuration,
+          clock,
+          random,
+          log,
+        }),
+      createTransport: () =>
+        new PeerTransport(certificate, {
+          transportPolicy: ice.transportPolicy,
+          network,
+          mdns,
+          proxyFor: (host) => proxyFor(host, env),
+          clock,
+          random,
+          log,
+        }),
+      metrics,
+      clock,
+      random,
+      log,
+      onStatus,
+    });
+  }
+
+  /** Ends the calls under way; cameras are to be closed before. */
+  close(): void {
+    this.#shared.controlPlane.close();
+    this.#shared.httpsAgent.destroy();
+  }
+}
+
+async function prepare({
+  config,
+  env,
+  telemetry,
+  clock,
+  random,
+  log,
+}: CameraFactoryOptions): Promise<Shared> {
+  const certificate = prepareCertificate();
+  const skew = new ClockSkew(clock);
+  const onServerTime = (serverTimeMs: number) => skew.learn(new Date(serverTimeMs).toUTCString());
+  const source = await chooseCredentials({ config, env, clock, log, onServerTime });
+  const credentials = new CachedCredentials({
+    source,
+    clock,
+    random,
+    log,
+    onFetched: (durationMs) => telemetry.durations.record('getCredentials', durationMs),
+  });
+  const { region, endpoint, useFips, useDualStack } = config.aws;
+  const agent = new HttpsAgent({ keepAlive: true, proxyEnv: env });
+  const controlPlane = new AwsControlPlane({
+    agent,
+    region,
+    endpoint,
+    useFips,
+    useDualStack,
+    credentials,
+    skew,
+    clock,
+  });
+  const mdns = new MdnsResolver(clock);
+  return { credentials, controlPlane, skew, httpsAgent: agent, certificate: await certificate, mdns };
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { cloudBackend } from '../cloud/console/cloud-backend.ts';
+import { startConsole, type Console } from '../cloud/console/server.ts';
+import { startLocalCloud, type LocalCloud } from '../cloud/local-cloud.ts';
+import { startCloudNucleus, type CloudNucleus } from '../cloud/nucleus/cloud-nucleus.ts';
+import type { ComponentRunner } from '../cloud/nucleus/component-runner.ts';
+import type { Personality } from '../cloud/nucleus/recipe.ts';
+import { launchBrowser, openViewerPage } from './support/browser.ts';
+import { packagedDevice, type PackagedDevice } from './support/packaged-device.ts';
+
+const START_TIMEOUT_MS = 30_000;
+const MAX_ZIP_BYTES = 55e6;
+/** Whatever else the machine does: measured alone it is below 800 ms. */
+const MAX_CONNECT_MS = 3000;
+
+const camera = {
+  source: { type: 'test' },
+  video: { renditions: { high: { width: 640, height: 360, fps: 15, bitrateKbps: 600 } } },
+};
+
+describe('the packaged artifact', () => {
+  let device: PackagedDevice;
+  let browser: Browser;
+
+  before(async () => {
+    device = packagedDevice();
+    browser = await launchBrowser();
+  });
+  after(async () => {
+    await browser.close();
+    device.remove();
+  });
+
+  test('is small enough', (t) => {
+    t.diagnostic(`zip with Node: ${(device.zipBytes / 1e6).toFixed(1)} MB`);
+    assert.ok(device.zipBytes <= MAX_ZIP_BYTES);
+  });
+
+  for (const personality of ['classic', 'lite'] as const) {
+    describe(`under the ${personality} nucleus, started from its recipe`, () => {
+      const thingName = `packaged-${personality}`;
+      let cloud: LocalCloud;
+      let core: CloudNucleus;
+      let page: Console;
+      let runner: ComponentRunner;
+
+      before(async () => {
+        cloud = await startLocalCloud({ iotCore: true });
+        cloud.createChannel(`${thingName}-front`);
+        page = await startConsole(cloudBackend(cloud, new Map([['front', `${thingName}-front`]])), 0);
+        core = await startNucleus(cloud, thingName, personality);
+        runner = install(core, cloud, device);
+      });
+      after(async () => {
+        await core.close();
+        await page.close();
+        await cloud.close();
+      });
+
+      test('installs, starts, is healthy and connected', async (t) => {
+        runner.start();
+        await runner.until(({ state }) => state === 'STARTING', START_TIMEOUT_MS);
+        const startedAt = Date.now();
+        const match = { role: 'MASTER', channelName: `${thingName}-front` } as const;
+        const { at } = await cloud.events.waitFor('connected', match, { timeoutMs: START_TIMEOUT_MS });
+        await runner.until(({ state }) => state === 'RUNNING', START_TIMEOUT_MS);
+        assert.deepEqual(runner.history, ['NEW', 'INSTALLED', 'STARTING', 'RUNNING']);
+        assert.match(runner.output, /this device can run the agent: user \w+, Node v24\./);
+        t.diagnostic(`start of the script to connected master: ${at - startedAt} ms`);
+        assert.ok(at - startedAt < MAX_CONNECT_MS, runner.output);
+        const status = readFileSync(`/proc/${runner.pid}/status`, 'utf8');
+        t.diagnostic(`idle: ${/VmRSS:\s*(\d+)/.exec(status)?.[1]} kB resident`);
+        if (device.user) assert.match(status, new RegExp(`^Uid:\\s+${device.user.uid}\\s`, 'm'));
+        assert.equal(readlinkSync(`/proc/${runner.pid}/exe`), join(device.artifact, 'node'));
+      });
+
+      test('shows the camera to a viewer', async () => {
+        const viewer = await openViewerPage(browser, page.url);
+        const { id } = await viewer.play('front');
+        await viewer.waitForFrames(id, 45);
+        const { video } = await viewer.figures(id);
+        assert.deepEqual([video.width, video.height, video.packetsLost], [640, 360, 0]);
+        await viewer.close(id);
+        assert.deepEqual(viewer.errors, []);
+        await viewer.page.context().close();
+      });
+
+      test('follows its shadow through the nucleus', async () => {
+        const applied = reportedLogLevel(cloud, thingName, 'debug');
+        const state = { desired: { log: { level: 'debug' } } };
+        await cloud.iot.shadows.update(thingName, 'kvs-webrtc', { state });
+        await applied;
+      });
+
+      test('stops within 4 s, its state kept in the work folder', async (t) => {
+        const startedAt = performance.now();
+        assert.equal(await runner.stop(), false, 'something had to be killed');
+        const tookMs = performance.now() - startedAt;
+        t.diagnostic(`stopped in ${Math.round(tookMs)} ms`);
+        assert.ok(tookMs < 4000);
+        assert.deepEqual(runner.exitCodes, [0]);
+        const work = join(dirname(core.nucleus.ipc.path), 'work', JSON.parse(device.recipe).ComponentName);
+        assert.ok(existsSync(join(work, 'state')));
+      });
+    });
+  }
+});
+
+async function startNucleus(
+  cloud: LocalCloud,
+  thingName: string,
+  personality: Personality,
+): Promise<CloudNucleus> {
+  const core = await startCloudNucleus(cloud, await cloud.createDevice(thingName), { personality });
+  // As on a device: everybody may reach the socket, the token decides.
+  chmodSync(dirname(core.nucleus.ipc.path), 0o755);
+  chmodSync(core.nucleus.ipc.path, 0o777);
+  return core;
+}
+
+function install(core: CloudNucleus, cloud: LocalCloud, device: PackagedDevice): ComponentRunner {
+  const { recipe, decompressedPath, environment, user, publish } = device;
+  const runner = core.nucleus.install(recipe, {
+    decompressedPath,
+    merge: { cameras: { front: camera } },
+    environment: { ...cloud.agentEnvironment(), NODE_EXTRA_CA_CERTS: publish(cloud.caPath), ...environment },
+    ...(user ? { user } : {}),
+  });
+  const work = join(dirname(core.nucleus.ipc.path), 'work', JSON.parse(recipe).ComponentName);
+  if (user) chownSync(work, user.uid, user.gid);
+  return runner;
+}
+
+/** Resolves when the agent has reported the level as applied. */
+function reportedLogLevel(cloud: LocalCloud, thingName: string, level: string): Promise<void> {
+  const topic = `$aws/things/${thingName}/shadow/name/kvs-webrtc/update/accepted`;
+  return new Promise((resolve, reject) => {
+    const fail = () => reject(new Error(`log.level ${level} was not reported`));
+    AbortSignal.timeout(10_000).addEventListener('abort', fail, { once: true });
+    const subscribed = cloud.iot.mqtt.subscribe(topic, (_topic, payload) => {
+      const reported = JSON.stringify(JSON.parse(payload.toString()).state?.reported ?? {});
+      if (reported.includes(`"level":"${level}"`)) resolve();
+    });
+    subscribed.catch(reject);
+  });
+}

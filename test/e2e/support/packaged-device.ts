@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { ids, which } from '../../integration/artifacts/support/device.ts';
+
+const PROJECT = join(import.meta.dirname, '../../..');
+/** What the component's scripts and the agent may find on a device: no Node. */
+const PROGRAMS = 'cat dirname ffmpeg getconf getent head id ldd sed setpriv sh stat su uname'.split(' ');
+
+/** A device on which a nucleus has unpacked the packaged artifact; the component's user may write nothing there. */
+export interface PackagedDevice {
+  recipe: string;
+  /** `{artifacts:decompressedPath}`. */
+  decompressedPath: string;
+  /** The unpacked artifact. */
+  artifact: string;
+  zipBytes: number;
+  /** The machine's own environment, without Node on the PATH. */
+  environment: Record<string, string>;
+  /** Whom the nucleus runs components as; undefined where only root could change that. */
+  user: { uid: number; gid: number } | undefined;
+  /** A copy that every user may read. */
+  publish: (file: string) => string;
+  remove: () => void;
+}
+
+/** Packages the agent as `npm run package` does and unpacks it as a nucleus does. */
+export function packagedDevice(architecture: string = process.arch): PackagedDevice {
+  const folder = mkdtempSync(join(tmpdir(), 'kvs-packaged-'));
+  chmodSync(folder, 0o755);
+  const build = ['artifacts/package.ts', '--arch', architecture, '--output', join(folder, 'build')];
+  execFileSync(process.execPath, build, { cwd: PROJECT, stdio: ['ignore', 'ignore', 'inherit'] });
+  const [zip = ''] = globSync(join(folder, 'build/artifacts/*/*/*.zip'));
+  const decompressedPath = join(folder, 'artifacts-unarchived');
+  const artifact = join(decompressedPath, basename(zip, '.zip'));
+  mkdirSync(artifact, { recursive: true });
+  execFileSync('unzip', ['-qq', zip, '-d', artifact]);
+  execFileSync('chmod', ['-R', 'a-w', decompressedPath]);
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  for (const name of PROGRAMS) symlinkSync(which(name), join(bin, name));
+  return {
+    recipe: readFileSync(join(folder, 'build/recipes/recipe.json'), 'utf8'),
+    decompressedPath,
+    artifact,
+    zipBytes: readFileSync(zip).length,
+    environment: { PATH: bin, HOME: '/nonexistent' },
+    user: process.getuid?.() === 0 ? ids('nobody') : undefined,
+    publish: (file) => {
+      const copy = join(folder, basename(file));
+      copyFileSync(file, copy);
+      chmodSync(copy, 0o644);
+      return copy;
+    },
+    remove: () => {
+      execFileSync('chmod', ['-R', 'u+w', decompressedPath]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
