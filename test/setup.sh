@@ -2,7 +2,8 @@
 # Installs what a command of package.json needs and is missing, and says so; quiet when nothing is.
 #   sh test/setup.sh agent   npm packages
 #   sh test/setup.sh start   … and ffmpeg
-#   sh test/setup.sh test    … and what the tests run against: Chromium, mosquitto, coturn, iproute2, nftables, GStreamer
+#   sh test/setup.sh test    … and what the tests run against: Chromium, mosquitto, coturn, iproute2, nftables, GStreamer,
+#                            unzip, QEMU
 # For Debian 12 and its relatives, as root or as a user with sudo. Speaks on stderr only: the agent's stdout is its log.
 set -eu
 

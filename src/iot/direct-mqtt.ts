@@ -1,6 +1,7 @@
 import type { http, mqtt5 } from 'aws-iot-device-sdk-v2';
 import { errorText } from '../errors.ts';
-import { aborted, within, type Clock } from '../runtime/clock.ts';
+import { orAborted, within, type Clock } from '../runtime/clock.ts';
+import { Operations } from './operations.ts';
 import { proxyFor } from './proxy.ts';
 import {
   RefusedError,
@@ -64,7 +65,7 @@ async function connect(
   const session = new DirectSession(crt, client, clock, presenceTopic(thingName), lost.promise);
   client.start();
   try {
-    await Promise.race([connected, aborted(signal)]);
+    await orAborted(signal, connected);
     signal.throwIfAborted();
     await within(
       clock,
@@ -85,6 +86,7 @@ class DirectSession implements MqttSession {
   readonly #client: mqtt5.Mqtt5Client;
   readonly #clock: Clock;
   readonly #presenceTopic: string;
+  readonly #operations = new Operations();
   #online = false;
   #closing: Promise<void> | undefined;
 
@@ -94,7 +96,10 @@ class DirectSession implements MqttSession {
     this.#clock = clock;
     this.#presenceTopic = topic;
     this.lost = lost;
-    void lost.then(() => (this.#online = false));
+    void lost.then((reason) => {
+      this.#online = false;
+      this.#operations.abandon(reason);
+    });
   }
 
   /** A courtesy: a policy that forbids it does no harm. */
@@ -110,7 +115,7 @@ class DirectSession implements MqttSession {
   async publish(topicName: string, payload: string, qos: Qos): Promise<void> {
     const { QoS, isSuccessfulPubackReasonCode } = this.#crt;
     const packet = { topicName, payload, qos: qos === 1 ? QoS.AtLeastOnce : QoS.AtMostOnce };
-    const puback = await this.#client.publish(packet).catch(rethrow);
+    const puback = await this.#operations.track(this.#client.publish(packet)).catch(rethrow);
     if (puback && !isSuccessfulPubackReasonCode(puback.reasonCode))
       throw refusal(`publishing to ${topicName}`, puback);
   }
@@ -118,14 +123,16 @@ class DirectSession implements MqttSession {
   async subscribe(topicFilter: string): Promise<void> {
     const { QoS, isSuccessfulSubackReasonCode } = this.#crt;
     const packet = { subscriptions: [{ topicFilter, qos: QoS.AtLeastOnce }] };
-    const { reasonCodes, reasonString } = await this.#client.subscribe(packet).catch(rethrow);
+    const { reasonCodes, reasonString } = await this.#operations
+      .track(this.#client.subscribe(packet))
+      .catch(rethrow);
     const [reasonCode] = reasonCodes;
     if (reasonCode === undefined || isSuccessfulSubackReasonCode(reasonCode)) return;
     throw refusal(`subscribing to ${topicFilter}`, { reasonCode, reasonString });
   }
 
   async unsubscribe(topicFilter: string): Promise<void> {
-    await this.#client.unsubscribe({ topicFilters: [topicFilter] }).catch(rethrow);
+    await this.#operations.track(this.#client.unsubscribe({ topicFilters: [topicFilter] })).catch(rethrow);
   }
 
   close(): Promise<void> {
@@ -143,6 +150,7 @@ class DirectSession implements MqttSession {
     // Without a packet it would only hang up.
     this.#client.stop({ reasonCode: this.#crt.DisconnectReasonCode.NormalDisconnection });
     await within(this.#clock, STOP_TIMEOUT_MS, 'not stopped', stopped).catch(() => {});
+    this.#operations.abandon(new Error('the MQTT connection was closed'));
     this.#client.close();
   }
 }

@@ -1,6 +1,6 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { aborted } from '../runtime/clock.ts';
+import { orAborted } from '../runtime/clock.ts';
 import { OfflineQueue, type QueueLimits, type QueueStatistics } from './offline-queue.ts';
 import { matchesTopic } from './topic-filter.ts';
 
@@ -28,7 +28,10 @@ export interface MessageBus {
   onDisconnected(listener: () => void): () => void;
 }
 
-/** One connection to IoT Core: MQTT, or the Greengrass nucleus's IPC. */
+/**
+ * One connection to IoT Core: MQTT, or the Greengrass nucleus's IPC. When it is lost or closed every operation that
+ * is under way rejects.
+ */
 export interface MqttSession {
   /** With QoS 1 resolves when acknowledged. Rejects with `RefusedError` where the broker refuses. */
   publish(topic: string, payload: string, qos: Qos): Promise<void>;
@@ -101,11 +104,12 @@ export class MqttConnection implements MessageBus {
   async run(signal: AbortSignal): Promise<void> {
     const session = await this.#transport.connect((topic, payload) => this.#dispatch(topic, payload), signal);
     this.#session = session;
+    const lost = session.lost.then((reason) => Promise.reject(reason));
     try {
-      const lost = session.lost.then((reason) => Promise.reject(reason));
-      await Promise.race([this.#restoreSubscriptions(session), lost]);
+      await orAborted(signal, Promise.race([this.#restoreSubscriptions(session), lost]));
+      if (signal.aborted) return;
       this.#enter();
-      await Promise.race([lost, aborted(signal)]);
+      await orAborted(signal, lost);
     } finally {
       this.#leave();
       await session.close();

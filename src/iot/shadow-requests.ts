@@ -61,8 +61,6 @@ export class ShadowRequests {
     const answered = new Promise<JsonObject>((resolve, reject) => {
       this.#pending = { operation, clientToken, resolve, reject };
     });
-    // Awaited below; but it may be rejected while the publish is still under way.
-    answered.catch(() => {});
     const message = JSON.stringify({ ...body, clientToken });
     const publish = () => this.#bus.publish(`${this.#prefix}/${operation}`, message);
     const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () =>
@@ -71,8 +69,8 @@ export class ShadowRequests {
     // Both operations may be done twice. What a resend fails with, the first publish or the timeout tells as well.
     const resend = this.#clock.every(RESEND_INTERVAL_MS, () => void publish().catch(() => {}));
     try {
-      await publish();
-      return await answered;
+      // The answer may come before the broker's acknowledgement.
+      return await Promise.race([answered, publish().then(() => answered)]);
     } finally {
       timer.cancel();
       resend.cancel();

@@ -7,6 +7,8 @@ import type { SentSpans } from './sent-spans.ts';
 
 /** A viewer that asks for a picture gets at most one replay in this time. */
 const REPLAY_INTERVAL_MS = 1000;
+/** The first may be repeated sooner: when its first packet is lost, a browser knows nothing to ask for but another. */
+const FIRST_REPLAY_INTERVAL_MS = 150;
 const UNKNOWN_FRAME_MS = 33;
 
 /** stopped: sends nothing; waiting: for a key frame; live: each frame as it comes, after a replay if there is one. */
@@ -154,7 +156,8 @@ export class FrameSender implements FrameSink, ReplaySink {
   }
 
   #tryRefresh(): boolean {
-    if (this.#clock.monotonic() - this.#replayedAtMs < REPLAY_INTERVAL_MS) return false;
+    const intervalMs = this.replays === 1 ? FIRST_REPLAY_INTERVAL_MS : REPLAY_INTERVAL_MS;
+    if (this.#clock.monotonic() - this.#replayedAtMs < intervalMs) return false;
     return this.#replayEndsInTime(this.stream) && this.#startReplay();
   }
 

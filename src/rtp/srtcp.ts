@@ -1,4 +1,10 @@
-import { createCipheriv, createDecipheriv, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  timingSafeEqual,
+  type KeyObject,
+} from 'node:crypto';
 import { HmacSha1 } from './hmac-sha1.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { SessionKeys } from './srtp-keys.ts';
@@ -51,7 +57,12 @@ export class SrtcpContext {
     this.#xorKeyStream(protectedPacket.subarray(HEADER_BYTES, wordAt), ssrc, index);
     word.copy(protectedPacket, wordAt);
     const tagAt = wordAt + INDEX_BYTES;
-    protectedPacket.write(this.#hmac.digest(protectedPacket.subarray(0, tagAt)), tagAt, CM_TAG_BYTES, 'binary');
+    protectedPacket.write(
+      this.#hmac.digest(protectedPacket.subarray(0, tagAt)),
+      tagAt,
+      CM_TAG_BYTES,
+      'binary',
+    );
     return protectedPacket;
   }
 

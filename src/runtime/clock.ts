@@ -51,6 +51,19 @@ export function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Settles as `work` does, or resolves as soon as `signal` aborts; leaves no listener on a signal that lives long. */
+export async function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const stop = () => resolve(undefined);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
 /** Rejects with `message` when `work` takes longer than `timeoutMs`. */
 export async function within<T>(
   clock: Clock,

@@ -49,6 +49,10 @@ export class AwsControlPlane implements ControlPlane {
     this.#closing.abort();
   }
 
+  async ready(): Promise<void> {
+    await this.#options.credentials.get();
+  }
+
   async describeChannel(channelName: string): Promise<string> {
     const what = `DescribeSignalingChannel "${channelName}"`;
     const sdk = await import('@aws-sdk/client-kinesis-video');

@@ -166,7 +166,8 @@ export class SignalingChannel {
   }
 
   async #timed<T>(name: SignalingDuration, call: () => Promise<T>): Promise<T> {
-    const { clock, onDuration } = this.#options;
+    const { clock, controlPlane, onDuration } = this.#options;
+    await controlPlane.ready();
     const startedAt = clock.monotonic();
     const result = await call();
     onDuration?.(name, clock.monotonic() - startedAt);

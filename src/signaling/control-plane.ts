@@ -29,6 +29,8 @@ export interface IceServerConfig {
 
 /** The REST calls a master needs. Failures are ServiceErrors. */
 export interface ControlPlane {
+  /** Resolves when there are credentials, so that a call takes its own time only; a call waits for them, too. */
+  ready(): Promise<void>;
   /** The channel's ARN. */
   describeChannel(channelName: string): Promise<string>;
   /** The new channel's ARN. */

@@ -136,6 +136,13 @@ export class CheckList {
     return true;
   }
 
+  /** Something else than a check came this way: the viewer uses the pair already, and word of it (USE-CANDIDATE) was lost. */
+  onData(from: Endpoint, base: IceBase): void {
+    if (this.selected || this.#role.controlling || this.#closed) return;
+    const pair = this.#table.find(base, from);
+    if (pair) this.#nominated(pair);
+  }
+
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();

@@ -219,8 +219,13 @@ export class IceAgent {
   #receive(data: Buffer, port: number, address: string, base: IceBase): void {
     const first = data[0] ?? 255;
     if (first >= 128 && first <= 191) this.#events.onPacket(data);
-    else if (first >= 20 && first <= 63) this.#events.onDtls(data);
+    else if (first >= 20 && first <= 63) this.#receiveDtls(data, { address, port }, base);
     else if (first <= 3) this.#receiveStun(data, { address, port }, base);
+  }
+
+  #receiveDtls(data: Buffer, from: Endpoint, base: IceBase): void {
+    if (!this.#selected) this.#current.onData(from, base);
+    this.#events.onDtls(data);
   }
 
   #receiveStun(data: Buffer, from: Endpoint, base: IceBase): void {

@@ -58,8 +58,13 @@ export class PairTable {
       };
       this.#remotes.push(remote);
     }
-    const known = this.pairs.find((pair) => pair.base === base && pair.remote === remote);
-    return known ?? this.#add(base, remote, true);
+    return this.find(base, remote) ?? this.#add(base, remote, true);
+  }
+
+  find(base: IceBase, { address, port }: Endpoint): CandidatePair | undefined {
+    return this.pairs.find(
+      (pair) => pair.base === base && pair.remote.address === address && pair.remote.port === port,
+    );
   }
 
   clear(): void {

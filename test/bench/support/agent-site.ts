@@ -30,7 +30,9 @@ export class AgentSite {
 
   static async start({ cpu, probe, ...options }: AgentSiteOptions): Promise<AgentSite> {
     const probeFile = join(import.meta.dirname, `../../output/probe-${process.pid}-${Date.now()}.json`);
-    const environment = probe ? { ...options.environment, ...probeEnvironment(probeFile) } : options.environment;
+    const environment = probe
+      ? { ...options.environment, ...probeEnvironment(probeFile) }
+      : options.environment;
     const site = await startSite({ ...options, ...(environment && { environment }) });
     const startedInMs = await site.masterConnected();
     if (cpu !== undefined) bindTo(site.agent.pid, cpu);

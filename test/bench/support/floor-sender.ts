@@ -39,7 +39,8 @@ class Receiver {
       const body = start + PAD_BYTES + HEADER_BYTES;
       const length = lengths[i] ?? 0;
       const from = (starts[i] ?? 0) >>> 2;
-      for (let w = 0, at = body >>> 2; w < (length + 3) >>> 2; w++) out[at + w] = (words[from + w] ?? 0) ^ (key[k++] ?? 0);
+      for (let w = 0, at = body >>> 2; w < (length + 3) >>> 2; w++)
+        out[at + w] = (words[from + w] ?? 0) ^ (key[k++] ?? 0);
       block.set(this.#pad, start);
       const end = body + length;
       this.#outer.write(hash('sha1', block.subarray(start, end), 'binary'), PAD_BYTES, 'binary');
@@ -64,4 +65,7 @@ async function connect(port: number): Promise<void> {
   receivers.push(new Receiver(socket));
 }
 
-answerRequests(({ port }: { port: number }) => connect(port));
+answerRequests((text) => {
+  const { port }: { port: number } = JSON.parse(text);
+  return connect(port);
+});

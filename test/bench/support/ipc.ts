@@ -1,10 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process';
 
-/** In a program that `ChildCalls` runs: answers every request. Ends with the parent. */
-export function answerRequests<Request>(handle: (request: Request) => Promise<unknown>): void {
-  process.on('message', ({ call, request }: { call: number; request: Request }) => {
+interface Pending {
+  resolve: (answer: string) => void;
+  reject: (error: Error) => void;
+}
+
+/** In a program that `ChildCalls` runs: answers every request, both as JSON. Ends with the parent. */
+export function answerRequests(handle: (request: string) => Promise<unknown>): void {
+  process.on('message', ({ call, request }: { call: number; request: string }) => {
     handle(request).then(
-      (answer) => process.send?.({ call, answer }),
+      (answer) => process.send?.({ call, answer: JSON.stringify(answer ?? null) }),
       (error: unknown) => process.send?.({ call, error: String(error) }),
     );
   });
@@ -12,16 +17,17 @@ export function answerRequests<Request>(handle: (request: Request) => Promise<un
   process.on('disconnect', () => process.exit());
 }
 
-/** A forked program that answers requests: `{call, request}` with `{call, answer}` or `{call, error}`. */
+/** A forked program that answers requests, bound to one processor. */
 export class ChildCalls {
   readonly #child: ChildProcess;
-  readonly #pending = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
+  readonly #pending = new Map<number, Pending>();
   readonly #exited: Promise<void>;
   #calls = 0;
 
-  /** @param cpu The processor that it is bound to. */
-  constructor(script: string, args: readonly string[], cpu: number, execArgv: string[] = []) {
-    this.#child = fork(script, args, { execArgv: [], ...pinned(cpu, execArgv) });
+  constructor(script: string, args: readonly string[], cpu: number) {
+    // `taskset` becomes Node itself (exec), so that the process id is the program's.
+    const execArgv = ['-c', String(cpu), process.execPath];
+    this.#child = fork(script, args, { execPath: '/usr/bin/taskset', execArgv });
     this.#child.on('message', (message) => this.#answered(message));
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code) => {
@@ -36,11 +42,12 @@ export class ChildCalls {
     return this.#child.pid ?? 0;
   }
 
-  call(request: object): Promise<unknown> {
+  /** Resolves to the answer as JSON. */
+  call(request: object): Promise<string> {
     const call = this.#calls++;
     return new Promise((resolve, reject) => {
       this.#pending.set(call, { resolve, reject });
-      this.#child.send({ call, request });
+      this.#child.send({ call, request: JSON.stringify(request) });
     });
   }
 
@@ -54,11 +61,6 @@ export class ChildCalls {
     const pending = this.#pending.get(Number(message.call));
     this.#pending.delete(Number(message.call));
     if ('error' in message) pending?.reject(new Error(String(message.error)));
-    else pending?.resolve('answer' in message ? message.answer : undefined);
+    else pending?.resolve('answer' in message ? String(message.answer) : 'null');
   }
-}
-
-/** `taskset` becomes the program itself (exec), so that the process id is the program's. */
-function pinned(cpu: number, nodeArgs: string[]): { execPath: string; execArgv: string[] } {
-  return { execPath: '/usr/bin/taskset', execArgv: ['-c', String(cpu), process.execPath, ...nodeArgs] };
 }

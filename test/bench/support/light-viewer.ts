@@ -43,7 +43,6 @@ export class LightViewer {
   #counter = new PacketCounter(0);
   #srtcpOut: SrtcpContext | undefined;
   #srtcpIn: SrtcpContext | undefined;
-  feedbackSent = 0;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: LightViewerOptions = {}) {
@@ -92,7 +91,8 @@ export class LightViewer {
     const connected = new Promise<void>((resolve, reject) => {
       this.#peer.connectionStateChange.subscribe((state) => {
         if (state === 'connected') resolve();
-        else if (state === 'failed' || state === 'closed') reject(new Error(`the viewer's connection ${state}`));
+        else if (state === 'failed' || state === 'closed')
+          reject(new Error(`the viewer's connection ${state}`));
       });
     });
     this.#counter = new PacketCounter(Number(TRANSPORT_CC.exec(answer)?.[1] ?? 0));
@@ -101,7 +101,7 @@ export class LightViewer {
     await connected;
     this.#prepareKeys();
     this.#timers = [
-      setInterval(() => { const f = this.#counter.transportFeedback(); if (f) this.feedbackSent++; this.#send(f); }, FEEDBACK_INTERVAL_MS),
+      setInterval(() => this.#send(this.#counter.transportFeedback()), FEEDBACK_INTERVAL_MS),
       setInterval(() => this.#send(this.#counter.receiverReport()), REPORT_INTERVAL_MS),
     ];
   }

@@ -27,12 +27,7 @@ export function nutHeaders(width: number, height: number): Buffer {
 export function nutFrame(data: Buffer, ptsMs: number, keyframe: boolean): Buffer {
   const pts = Math.round(ptsMs * TICKS_PER_MS);
   const flags = FLAG.codedPts | FLAG.sizeMsb | FLAG.checksum | (keyframe ? FLAG.key : 0);
-  const header = Buffer.concat([
-    Buffer.from([0]),
-    unsigned(flags),
-    unsigned(pts + 1),
-    unsigned(data.length),
-  ]);
+  const header = Buffer.concat([Buffer.from([0]), unsigned(flags), unsigned(pts + 1), unsigned(data.length)]);
   const syncpoint = packet(SYNCPOINT, Buffer.concat([unsigned(pts), unsigned(0)]));
   return Buffer.concat([syncpoint, header, checksum(header), data]);
 }
@@ -50,6 +45,7 @@ function checksum(bytes: Buffer): Buffer {
 /** `v`: seven bits a byte, most significant first. */
 function unsigned(value: number): Buffer {
   const bytes = [value % 128];
-  for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128)) bytes.unshift(128 + (rest % 128));
+  for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128))
+    bytes.unshift(128 + (rest % 128));
   return Buffer.from(bytes);
 }

@@ -146,4 +146,3 @@ function transportSequence(packet: Buffer, id: number): number | undefined {
   }
   return undefined;
 }
-

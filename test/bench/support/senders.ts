@@ -45,15 +45,11 @@ export function stockVariant(name: string, transportCc: boolean): Variant {
   return {
     name,
     async start(media) {
-      const child = new ChildCalls(
-        script,
-        [media.moviePath, transportCc ? 'on' : 'off'],
-        SENDER_CPU,
-      );
+      const child = new ChildCalls(script, [media.moviePath, transportCc ? 'on' : 'off'], SENDER_CPU);
       return {
         pid: child.pid,
         addViewer: (viewers, id) =>
-          viewers.add(id, async (offer) => String(await child.call({ offer })), { transportCc }),
+          viewers.add(id, async (offer) => JSON.parse(await child.call({ offer })), { transportCc }),
         close: () => child.close(),
       };
     },

@@ -73,14 +73,32 @@ async function receiveFor(track: MediaStreamTrack): Promise<number> {
 
 const outputs = (
   await Promise.all(
-    ([['0:v', video], ['0:a', audio]] as const).map(async ([stream, track]) => {
+    (
+      [
+        ['0:v', video],
+        ['0:a', audio],
+      ] as const
+    ).map(async ([stream, track]) => {
       const url = `rtp://127.0.0.1:${await receiveFor(track)}?pkt_size=${PACKET_BYTES}`;
       return ['-map', stream, '-c', 'copy', '-f', 'rtp', url];
     }),
   )
 ).flat();
-const input = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-re', '-stream_loop', '-1', '-i', moviePath];
+const input = [
+  '-hide_banner',
+  '-loglevel',
+  'error',
+  '-nostdin',
+  '-re',
+  '-stream_loop',
+  '-1',
+  '-i',
+  moviePath,
+];
 const ffmpeg = spawn('ffmpeg', [...input, ...outputs], { stdio: ['ignore', 'ignore', 'inherit'] });
 
-answerRequests(({ offer }: { offer: string }) => answer(offer));
+answerRequests((text) => {
+  const { offer }: { offer: string } = JSON.parse(text);
+  return answer(offer);
+});
 process.on('exit', () => ffmpeg.kill());

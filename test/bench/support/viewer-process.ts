@@ -5,7 +5,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { answerRequests } from './ipc.ts';
-import { LatencyRecorder, type Latencies } from './latency-recorder.ts';
+import { LatencyRecorder } from './latency-recorder.ts';
 import { LightViewer, type LightViewerOptions } from './light-viewer.ts';
 import type { SourceCounts } from './packet-counter.ts';
 
@@ -17,27 +17,13 @@ export type ViewerRequest =
   | { type: 'latencies' }
   | { type: 'close' };
 
-export interface ViewerCounts {
-  /** RTP datagrams of every kind, by viewer. */
-  sources: Record<string, SourceCounts[]>;
-}
-
-export interface ViewerAnswers {
-  offer: string;
-  accept: undefined;
-  listen: number;
-  counts: ViewerCounts;
-  latencies: Latencies;
-  close: undefined;
-}
-
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 
 const viewers = new Map<string, LightViewer>();
 const plain = new Map<string, { socket: Socket; packets: number; bytes: number }>();
 const latency = new LatencyRecorder();
 
-async function handle(request: ViewerRequest): Promise<ViewerAnswers[ViewerRequest['type']]> {
+async function handle(request: ViewerRequest): Promise<unknown> {
   switch (request.type) {
     case 'offer': {
       const viewer = new LightViewer(request.options);
@@ -50,7 +36,7 @@ async function handle(request: ViewerRequest): Promise<ViewerAnswers[ViewerReque
     case 'listen':
       return listen(request.id);
     case 'counts':
-      return { sources: counts() };
+      return counts();
     case 'latencies':
       return latency.take();
     case 'close':
@@ -71,6 +57,7 @@ async function listen(id: string): Promise<number> {
   return socket.address().port;
 }
 
+/** RTP datagrams of every kind, by viewer. */
 function counts(): Record<string, SourceCounts[]> {
   const light = [...viewers].map(([id, viewer]) => [id, viewer.sources()] as const);
   const bare = [...plain].map(
@@ -79,12 +66,14 @@ function counts(): Record<string, SourceCounts[]> {
   return Object.fromEntries([...light, ...bare]);
 }
 
-async function close(): Promise<undefined> {
+async function close(): Promise<void> {
   await Promise.all([...viewers.values()].map((viewer) => viewer.close()));
   for (const { socket } of plain.values()) socket.close();
   viewers.clear();
   plain.clear();
-  return undefined;
 }
 
-answerRequests(handle);
+answerRequests((text) => {
+  const request: ViewerRequest = JSON.parse(text);
+  return handle(request);
+});

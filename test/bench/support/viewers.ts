@@ -32,8 +32,8 @@ export class Viewers {
     exchange: (offer: string) => Promise<string>,
     options: LightViewerOptions & { latencies?: boolean } = {},
   ): Promise<void> {
-    const offer = await this.#child.call({ type: 'offer', id, options });
-    const answer = await exchange(String(offer));
+    const offer: string = JSON.parse(await this.#child.call({ type: 'offer', id, options }));
+    const answer = await exchange(offer);
     await this.#child.call({ type: 'accept', id, answer });
   }
 
@@ -43,20 +43,21 @@ export class Viewers {
   }
 
   async counts(): Promise<Counts> {
-    const { sources } = (await this.#child.call({ type: 'counts' })) as { sources: Counts['viewers'] };
-    const all = Object.values(sources).flat();
+    const viewers: Counts['viewers'] = JSON.parse(await this.#child.call({ type: 'counts' }));
+    const all = Object.values(viewers).flat();
     const sum = (pick: (source: SourceCounts) => number) =>
       all.reduce((total, source) => total + pick(source), 0);
     return {
       packets: sum(({ packets }) => packets),
       bytes: sum(({ bytes }) => bytes),
       lost: sum(({ lost }) => lost),
-      viewers: sources,
+      viewers,
     };
   }
 
   async latencies(): Promise<Latencies> {
-    return (await this.#child.call({ type: 'latencies' })) as Latencies;
+    const latencies: Latencies = JSON.parse(await this.#child.call({ type: 'latencies' }));
+    return latencies;
   }
 
   async close(): Promise<void> {

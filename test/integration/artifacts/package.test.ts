@@ -129,7 +129,7 @@ test('the bill of materials lists what is in the bundle, as the lock file pins i
   );
   for (const { name, hashes } of components) {
     const [hash] = objects(hashes);
-    assert.ok(digests.has(typeof hash?.content === 'string' ? hash.content : ''), String(name));
+    assert.ok(digests.has(typeof hash?.content === 'string' ? hash.content : ''), JSON.stringify(name));
   }
 });
 

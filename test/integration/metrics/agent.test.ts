@@ -10,7 +10,7 @@ import { startConsole, type Console } from '../../cloud/console/server.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { launchBrowser, openViewerPage, type Figures, type ViewerPage } from '../../e2e/support/browser.ts';
 import { checkedEmf } from '../../unit/metrics/support/emf-schema.ts';
-import { Inbox } from '../iot/support/device.ts';
+import { closeCloud, Inbox } from '../iot/support/device.ts';
 
 const THING = 'metered';
 const CHANNEL = 'metered-front';
@@ -76,7 +76,7 @@ describe('metrics of a running agent', () => {
     await browser?.close();
     await agent?.stop();
     await page?.close();
-    await cloud?.close();
+    if (cloud) await closeCloud(cloud);
   });
 
   /** The first published value, or values, of a metric. */

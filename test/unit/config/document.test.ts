@@ -45,7 +45,7 @@ test('the documented defaults, written out, change nothing', () => {
   for (const { key, default: value } of describeSchema()) {
     if (value === '' || value === 'required' || value === '""' || key.includes('.renditions.')) continue;
     const parsed: unknown = JSON.parse(value);
-    assert.ok(typeof parsed === 'string' || typeof parsed === 'number' || typeof parsed === 'boolean');
+    assert.ok(isJson(parsed), key);
     set(written, key.replace('<name>', 'front').split('.'), parsed);
   }
   assert.notDeepEqual(written, least);
@@ -54,6 +54,12 @@ test('the documented defaults, written out, change nothing', () => {
     buildConfig([{ name: 'least', values: least }]),
   );
 });
+
+function isJson(value: unknown): value is Json {
+  return (
+    ['string', 'number', 'boolean'].includes(typeof value) || (Array.isArray(value) && value.every(isJson))
+  );
+}
 
 function set(document: JsonObject, [key = '', ...deeper]: readonly string[], value: Json): void {
   if (deeper.length === 0) {

@@ -41,6 +41,7 @@ function setUp(float: number) {
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
   const controlPlane: ControlPlane = {
+    ready: () => Promise.resolve(),
     describeChannel: async () => 'arn:aws:kinesisvideo:us-west-2:123456789012:channel/front/1',
     createChannel: async () => 'arn',
     getEndpoints: async () => ({ wss: `ws://127.0.0.1:${address.port}`, https: 'https://unused' }),

@@ -64,7 +64,7 @@ describe('connectivity checks', () => {
     assert.ok(ends.device.list.selected);
   });
 
-  test('whatever a tenth or a third of the datagrams lost, it connects, nearly always within a second', () => {
+  test('with a tenth of the datagrams lost it nearly always connects within half a second, with a third lost it connects', () => {
     const times: number[] = [];
     fc.assert(
       fc.property(fc.infiniteStream(fc.nat(99)), fc.constantFrom(10, 33), (dice, loss) => {
@@ -75,14 +75,14 @@ describe('connectivity checks', () => {
           ends.clock.advance(10);
           assert.ok(ends.clock.monotonic() < 20_000, 'never connected');
         }
-        times.push(ends.clock.monotonic());
+        if (loss === 10) times.push(ends.clock.monotonic());
         ends.device.list.close();
         ends.viewer.list.close();
       }),
       { numRuns: 500 },
     );
-    const sorted = times.toSorted((a, b) => a - b);
-    assert.ok((sorted[Math.floor(sorted.length * 0.95)] ?? Infinity) < 1_000, `p95 ${sorted.at(-25)} ms`);
+    const p95 = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.95)] ?? Infinity;
+    assert.ok(p95 < 500, `p95 ${p95} ms`);
   });
 
   test('a peer that only answers is nominated by us, also when that is lost twice', () => {

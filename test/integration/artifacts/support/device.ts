@@ -10,14 +10,15 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
 const ARTIFACTS = join(import.meta.dirname, '../../../../artifacts');
 /** What every Linux has; what the agent asks for comes on top, test by test. */
 const TOOLS = 'sh cat chmod dirname getconf getent head id ldd ln sed setpriv stat su uname'.split(' ');
-/** A user with no rights that every Debian has. */
-export const USER = 'nobody';
+const IS_ROOT = process.getuid?.() === 0;
+/** The component's user: one with no rights that every Debian has; only root can run anything as another than itself. */
+export const USER = IS_ROOT ? 'nobody' : userInfo().username;
 
 export interface DeviceOptions {
   /** Programs of this machine that the device has too. */
@@ -67,7 +68,7 @@ function installIn(folder: string, options: DeviceOptions): Installation {
   if (node !== undefined) writeProgram(join(artifact, 'node'), node);
   writeSettings(root, key);
   const { uid, gid } = ids(USER);
-  chownSync(work, uid, gid);
+  if (IS_ROOT) chownSync(work, uid, gid);
   const { status, stdout, stderr } = spawnSync('sh', [join(artifact, 'install.sh')], {
     env: { PATH: bin, INSTALL_ROOT: root, INSTALL_WORK: work, INSTALL_FFMPEG: 'ffmpeg', ...environment },
     cwd: work,
@@ -82,7 +83,7 @@ function writeSettings(root: string, key: NonNullable<DeviceOptions['key']>): vo
   const files = { key: join(root, 'device.key'), certificate: join(root, 'device.crt') };
   for (const file of Object.values(files)) {
     writeFileSync(file, 'PEM');
-    chmodSync(file, key === 'readable' ? 0o644 : 0o600);
+    chmodSync(file, key === 'readable' ? 0o644 : 0o000);
   }
   const keyPath = key.startsWith('pkcs11:') ? key : files.key;
   writeFileSync(
