@@ -1,7 +1,11 @@
 import { parseArgs } from 'node:util';
 import { Agent } from './agent.ts';
 import { buildConfig } from './config/build.ts';
+import type { Layer } from './config/layers.ts';
 import { loadLocal } from './config/load.ts';
+import { diagnose } from './diagnose.ts';
+import { passed } from './doctor/finding.ts';
+import { jsonText, tableText } from './doctor/report.ts';
 import { errorText, FatalStartupError } from './errors.ts';
 import { createLog } from './log.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -13,6 +17,9 @@ Turns the cameras of this device into Kinesis Video Streams WebRTC masters.
 
   run --config FILE            run until SIGTERM or SIGINT
   check-config --config FILE   read the configuration, list every fault, and exit
+  doctor --config FILE         look for whatever stands in the way of a picture, and say what to do
+    --json                     for programs
+    --scan                     look for cameras on the local network, too
   --version, --help
 `;
 /** The nucleus kills a component 5 s after SIGTERM; what has not stopped by then is left behind. */
@@ -29,16 +36,23 @@ const SECRET_VARIABLES = [
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { config: { type: 'string' }, version: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      config: { type: 'string' },
+      json: { type: 'boolean' },
+      scan: { type: 'boolean' },
+      version: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   });
   const command = positionals[0];
   if (values.version) return print(agentVersion);
   if (values.help || command === undefined) return print(USAGE);
-  if (command !== 'run' && command !== 'check-config')
+  if (command !== 'run' && command !== 'check-config' && command !== 'doctor')
     throw new FatalStartupError(`unknown command "${command}"; see --help`);
   const env = takeEnvironment();
   const file = values.config === undefined ? {} : { file: values.config };
   const load = () => loadLocal({ ...file, env });
+  if (command === 'doctor') return doctor(load, env, values);
   const layers = await load();
   const config = buildConfig(layers);
   if (command === 'check-config') return print('the configuration is valid');
@@ -56,6 +70,17 @@ async function main(): Promise<number> {
   });
   await agent.run(stopSignal());
   return 0;
+}
+
+/** Exit code 1 where something failed. */
+async function doctor(
+  load: () => Promise<Layer[]>,
+  env: NodeJS.ProcessEnv,
+  { json = false, scan = false }: { json?: boolean; scan?: boolean },
+): Promise<number> {
+  const findings = await diagnose({ load, env, scan, clock: systemClock, random: systemRandom });
+  print(json ? jsonText(findings) : tableText(findings));
+  return passed(findings) ? 0 : 1;
 }
 
 /** The environment for the agent itself; child processes inherit it without what is secret. */

@@ -8,6 +8,7 @@ import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { DesiredDocument } from './device-shadow.ts';
 import type { LastGoodFile } from './last-good.ts';
+import { reportedDocument } from './reported-document.ts';
 
 export interface DesiredConfigOptions {
   /** The layers below the shadow. */
@@ -34,9 +35,7 @@ interface Refusal {
 }
 
 const NOTHING_DESIRED: DesiredDocument = { version: 0, desired: {} };
-/** All faults together, in bytes: the shadow's whole document has to stay small. */
-const MAX_FAULT_BYTES = 1000;
-const MAX_FAULT_LENGTH = 200;
+const MAX_LOGGED_FAULTS = 10;
 
 /**
  * Follows the shadow's desired: a document is applied whole or refused whole, one at a time, the newest wins. What is
@@ -127,7 +126,7 @@ export class DesiredConfig {
     } else {
       this.#refusal = { version, faults: outcome.faults.map(faultText) };
       this.#options.log.warn(
-        { version, faults: boundedFaults(this.#refusal.faults) },
+        { version, faults: this.#refusal.faults.slice(0, MAX_LOGGED_FAULTS) },
         'desired configuration refused',
       );
       // What was good goes on, on the local layers as they are now.
@@ -208,26 +207,10 @@ export class DesiredConfig {
   #report(): void {
     if (!this.#applied) return;
     const { version, desired } = this.#applied;
-    const faults = boundedFaults([
-      ...(this.#shadowFault === undefined ? [] : [this.#shadowFault]),
-      ...(this.#refusal?.faults ?? []),
-    ]);
-    const agent: JsonObject = { appliedVersion: version };
-    if (this.#refusal) agent.refusedVersion = this.#refusal.version;
-    if (faults.length > 0) agent.faults = faults;
-    this.#options.report({ ...desired, agent });
+    const faults = this.#shadowFault === undefined ? [] : [this.#shadowFault];
+    if (this.#refusal) faults.push(...this.#refusal.faults);
+    const refused = this.#refusal && { refusedVersion: this.#refusal.version };
+    const state = { version, desired, faults, ...refused };
+    this.#options.report(reportedDocument(state, this.#offered?.desired ?? desired));
   }
-}
-
-/** As many as fit, and how many there are beside them. */
-function boundedFaults(faults: readonly string[]): string[] {
-  const bounded: string[] = [];
-  let bytes = 0;
-  for (const [index, fault] of faults.entries()) {
-    const text = fault.length <= MAX_FAULT_LENGTH ? fault : `${fault.slice(0, MAX_FAULT_LENGTH - 1)}…`;
-    bytes += Buffer.byteLength(text);
-    if (bytes > MAX_FAULT_BYTES) return [...bounded, `… and ${faults.length - index} more`];
-    bounded.push(text);
-  }
-  return bounded;
 }

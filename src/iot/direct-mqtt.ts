@@ -27,6 +27,8 @@ export interface DirectMqttOptions {
 const DEFAULT_PORT = 8883;
 const KEEP_ALIVE_SECONDS = 60;
 const PING_TIMEOUT_MS = 10_000;
+/** TCP alone: a link that comes back is to be found soon. TLS and CONNACK may take longer on a slow one. */
+const SOCKET_TIMEOUT_MS = 4000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const ACK_TIMEOUT_SECONDS = 10;
 /** Together under a second, which is what closing may take. */
@@ -96,10 +98,7 @@ class DirectSession implements MqttSession {
     this.#clock = clock;
     this.#presenceTopic = topic;
     this.lost = lost;
-    void lost.then((reason) => {
-      this.#online = false;
-      this.#operations.abandon(reason);
-    });
+    void this.#endWith(lost);
   }
 
   /** A courtesy: a policy that forbids it does no harm. */
@@ -137,6 +136,12 @@ class DirectSession implements MqttSession {
 
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
+  }
+
+  async #endWith(lost: Promise<Error>): Promise<void> {
+    const reason = await lost;
+    this.#online = false;
+    this.#operations.abandon(reason);
   }
 
   async #close(): Promise<void> {
@@ -185,7 +190,7 @@ async function newClient(options: DirectMqttOptions, crt: Crt): Promise<mqtt5.Mq
       })
       .withSessionBehavior(crt.ClientSessionBehavior.Clean)
       .withOfflineQueueBehavior(crt.ClientOperationQueueBehavior.FailAllOnDisconnect)
-      .withSocketOptions(new SocketOptions(SocketType.STREAM, SocketDomain.IPV4, CONNECT_TIMEOUT_MS))
+      .withSocketOptions(new SocketOptions(SocketType.STREAM, SocketDomain.IPV4, SOCKET_TIMEOUT_MS))
       .withConnackTimeoutMs(CONNECT_TIMEOUT_MS)
       .withPingTimeoutMs(PING_TIMEOUT_MS)
       .withAckTimeoutSeconds(ACK_TIMEOUT_SECONDS)

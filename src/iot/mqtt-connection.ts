@@ -1,5 +1,6 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { BackoffOptions } from '../runtime/backoff.ts';
 import { orAborted } from '../runtime/clock.ts';
 import { OfflineQueue, type QueueLimits, type QueueStatistics } from './offline-queue.ts';
 import { matchesTopic } from './topic-filter.ts';
@@ -7,6 +8,12 @@ import { matchesTopic } from './topic-filter.ts';
 /** 0: at most once, 1: at least once. AWS IoT has no 2. */
 export type Qos = 0 | 1;
 export type MessageHandler = (topic: string, payload: Uint8Array) => void;
+
+/**
+ * For supervising `run`: a device that was cut off is back, and has reported, within 5 s of the broker's return. That
+ * is worth an attempt every other second; it is full jitter that spares the broker when a fleet comes back at once.
+ */
+export const MQTT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 3500 };
 
 /** Publish and subscribe as the rest of the agent sees it, whatever carries it. */
 export interface MessageBus {

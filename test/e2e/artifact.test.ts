@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { cloudBackend } from '../cloud/console/cloud-backend.ts';
 import { startConsole, type Console } from '../cloud/console/server.ts';
@@ -70,6 +70,8 @@ describe('the packaged artifact', () => {
         await runner.until(({ state }) => state === 'RUNNING', START_TIMEOUT_MS);
         assert.deepEqual(runner.history, ['NEW', 'INSTALLED', 'STARTING', 'RUNNING']);
         assert.match(runner.output, /this device can run the agent: user \w+, Node v24\./);
+        // The cloud's own user alone may read the device's key.
+        if (device.user) assert.match(runner.output, /the device's certificate is not used/);
         t.diagnostic(`start of the script to connected master: ${at - startedAt} ms`);
         assert.ok(at - startedAt < MAX_CONNECT_MS, runner.output);
         const status = readFileSync(`/proc/${runner.pid}/status`, 'utf8');
@@ -110,6 +112,56 @@ describe('the packaged artifact', () => {
   }
 });
 
+describe('the packaged artifact on a device that lacks something', () => {
+  const thingName = 'lacking';
+  let device: PackagedDevice;
+  let cloud: LocalCloud;
+
+  before(async () => {
+    device = packagedDevice();
+    cloud = await startLocalCloud({ iotCore: true });
+    cloud.createChannel(`${thingName}-front`);
+  });
+  after(async () => {
+    await cloud.close();
+    device.remove();
+  });
+
+  for (const personality of ['classic', 'lite'] as const) {
+    test(`${personality}: without ffmpeg the deployment fails, and the log says what to do`, async (context) => {
+      const runner = await begin(context, personality, { environment: { PATH: device.pathWithoutFfmpeg } });
+      await runner.until(({ state }) => state === 'BROKEN', START_TIMEOUT_MS);
+      assert.ok(!runner.history.includes('STARTING'), 'the deployment had begun to replace what ran before');
+      assert.match(runner.output, /finds no ffmpeg .* Cure: apt-get install ffmpeg/);
+    });
+
+    test(`${personality}: a key that the component's user may not read is fatal only where it is asked for`, async (context) => {
+      const { certificatePath, privateKeyPath } = await cloud.createDevice(thingName);
+      chmodSync(privateKeyPath, 0o000);
+      const identity = { certificatePath, privateKeyPath };
+      const merge = { device: identity, credentials: { source: 'x509' } };
+      const runner = await begin(context, personality, { merge });
+      await runner.until(({ state }) => state === 'BROKEN', START_TIMEOUT_MS);
+      assert.deepEqual(runner.exitCodes, [1, 1, 1]);
+      assert.ok(!runner.history.includes('RUNNING'), 'never healthy: a deployment would be rolled back');
+      const cure = /lacking-\S+ \(device\.\w+\) may not be read by this user: give it read access .*setfacl/;
+      assert.match(runner.output, cure);
+    });
+  }
+
+  async function begin(
+    context: TestContext,
+    personality: Personality,
+    changes: object,
+  ): Promise<ComponentRunner> {
+    const core = await startNucleus(cloud, thingName, personality);
+    context.after(() => core.close());
+    const runner = install(core, cloud, device, changes);
+    runner.start();
+    return runner;
+  }
+});
+
 async function startNucleus(
   cloud: LocalCloud,
   thingName: string,
@@ -122,12 +174,22 @@ async function startNucleus(
   return core;
 }
 
-function install(core: CloudNucleus, cloud: LocalCloud, device: PackagedDevice): ComponentRunner {
-  const { recipe, decompressedPath, environment, user, publish } = device;
+function install(
+  core: CloudNucleus,
+  cloud: LocalCloud,
+  device: PackagedDevice,
+  { merge = {}, environment = {} }: { merge?: object; environment?: Record<string, string> } = {},
+): ComponentRunner {
+  const { recipe, decompressedPath, user, publish } = device;
   const runner = core.nucleus.install(recipe, {
     decompressedPath,
-    merge: { cameras: { front: camera } },
-    environment: { ...cloud.agentEnvironment(), NODE_EXTRA_CA_CERTS: publish(cloud.caPath), ...environment },
+    merge: { cameras: { front: camera }, ...merge },
+    environment: {
+      ...cloud.agentEnvironment(),
+      NODE_EXTRA_CA_CERTS: publish(cloud.caPath),
+      ...device.environment,
+      ...environment,
+    },
     ...(user ? { user } : {}),
   });
   const work = join(dirname(core.nucleus.ipc.path), 'work', JSON.parse(recipe).ComponentName);

@@ -15,7 +15,7 @@ import { ids, which } from '../../integration/artifacts/support/device.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
 /** What the component's scripts and the agent may find on a device: no Node. */
-const PROGRAMS = 'cat dirname ffmpeg getconf getent head id ldd sed setpriv sh stat su uname'.split(' ');
+const PROGRAMS = 'cat dirname getconf getent head id ldd sed setpriv sh stat su uname'.split(' ');
 
 /** A device on which a nucleus has unpacked the packaged artifact; the component's user may write nothing there. */
 export interface PackagedDevice {
@@ -27,6 +27,7 @@ export interface PackagedDevice {
   zipBytes: number;
   /** The machine's own environment, without Node on the PATH. */
   environment: Record<string, string>;
+  pathWithoutFfmpeg: string;
   /** Whom the nucleus runs components as; undefined where only root could change that. */
   user: { uid: number; gid: number } | undefined;
   /** A copy that every user may read. */
@@ -46,15 +47,15 @@ export function packagedDevice(architecture: string = process.arch): PackagedDev
   mkdirSync(artifact, { recursive: true });
   execFileSync('unzip', ['-qq', zip, '-d', artifact]);
   execFileSync('chmod', ['-R', 'a-w', decompressedPath]);
-  const bin = join(folder, 'bin');
-  mkdirSync(bin);
-  for (const name of PROGRAMS) symlinkSync(which(name), join(bin, name));
+  const bin = programFolder(join(folder, 'bin'), PROGRAMS);
+  const media = programFolder(join(folder, 'media'), ['ffmpeg']);
   return {
     recipe: readFileSync(join(folder, 'build/recipes/recipe.json'), 'utf8'),
     decompressedPath,
     artifact,
     zipBytes: readFileSync(zip).length,
-    environment: { PATH: bin, HOME: '/nonexistent' },
+    pathWithoutFfmpeg: bin,
+    environment: { PATH: `${bin}:${media}`, HOME: '/nonexistent' },
     user: process.getuid?.() === 0 ? ids('nobody') : undefined,
     publish: (file) => {
       const copy = join(folder, basename(file));
@@ -67,4 +68,10 @@ export function packagedDevice(architecture: string = process.arch): PackagedDev
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function programFolder(folder: string, programs: readonly string[]): string {
+  mkdirSync(folder);
+  for (const name of programs) symlinkSync(which(name), join(folder, name));
+  return folder;
 }
