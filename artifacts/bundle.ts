@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { isObject, valueAt, type JsonObject } from '../src/config/layers.ts';
@@ -38,7 +38,10 @@ export function projectVersion(): string {
   return textAt(readJson(join(PROJECT, 'package.json')), 'version');
 }
 
-/** Bundles the agent into one file in `directory`, which is emptied first. Resolves to what went into it. */
+/**
+ * Bundles the agent into one file in `directory`, which is emptied first, with aws-crt's binary for this machine beside
+ * it. Resolves to what went into the file.
+ */
 export async function bundleAgent(directory: string): Promise<Metafile> {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
@@ -58,5 +61,6 @@ export async function bundleAgent(directory: string): Promise<Metafile> {
     metafile: true,
     logLevel: 'warning',
   });
+  copyFileSync(crtBinary(process.arch, 'glibc'), join(directory, CRT_NAME));
   return metafile;
 }

@@ -56,7 +56,10 @@ export async function cameraTrial(
   const { state, reason = '', tracks } = await firstPicture(name, config, options);
   if (state !== 'streaming') return [found(check, 'fail', reason || 'no picture', cameraCure(reason))];
   const shown = Object.entries(tracks).map(([track, info]) => `${track} ${trackText(info)}`);
-  return [found(check, 'pass', `${config.source.type}: ${shown.join(', ')}`)];
+  const text = `${config.source.type}: ${shown.join(', ')}`;
+  if (!Object.values(tracks).some(({ reordered }) => reordered)) return [found(check, 'pass', text)];
+  const cure = 'switch B-frames off in the camera, or set video.encoder to "auto"';
+  return [found(check, 'warn', `${text}, with B-frames: pictures will stutter`, cure)];
 }
 
 /** The camera's state when it had a picture, or had failed. */
@@ -90,8 +93,6 @@ async function firstPicture(
   }
 }
 
-function trackText(info: CameraStatus['tracks'][string]): string {
-  return Object.values(info)
-    .filter((value) => typeof value === 'string' || typeof value === 'number')
-    .join(' ');
+function trackText({ codec, width, height }: CameraStatus['tracks'][string]): string {
+  return width === undefined ? codec : `${codec} ${width}x${height}`;
 }

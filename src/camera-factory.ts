@@ -17,7 +17,7 @@ import { socketOpener } from './signaling/web-socket.ts';
 import type { Telemetry } from './telemetry.ts';
 import { LocalNetwork } from './webrtc/ice/local-network.ts';
 import { MdnsResolver } from './webrtc/ice/mdns.ts';
-import { prepareCertificate } from './webrtc/werift/dtls.ts';
+import { DtlsLoader } from './webrtc/werift/dtls-loader.ts';
 import { PeerTransport } from './webrtc/werift/peer-transport.ts';
 
 export interface CameraFactoryOptions {
@@ -36,7 +36,7 @@ interface Shared {
   skew: ClockSkew;
   /** Proxies of the environment (HTTPS_PROXY, NO_PROXY) for REST and WebSocket alike. */
   httpsAgent: HttpsAgent;
-  certificate: Awaited<ReturnType<typeof prepareCertificate>>;
+  dtls: DtlsLoader;
   mdns: MdnsResolver;
 }
 
@@ -61,13 +61,15 @@ export class CameraFactory {
 
   createChannel(name: string, camera: CameraConfig, onStatus: () => void): CameraChannel {
     const { config, env, telemetry, clock, random } = this.#options;
-    const { credentials, controlPlane, skew, httpsAgent, certificate, mdns } = this.#shared;
+    const { credentials, controlPlane, skew, httpsAgent, dtls, mdns } = this.#shared;
     const metrics: CameraChannelOptions['metrics'] = telemetry.forCamera();
     const log = this.#options.log.child({ camera: name });
     const { region, endpoint, createChannel } = config.aws;
     const { stateDirectory, ffmpeg, secrets } = config;
     const { channelName, ice } = camera;
     const network = new LocalNetwork(ice, clock);
+    // Where a picture is to be had at once; a failure is the first viewer's to tell.
+    if (camera.prewarm) dtls.load().catch(() => {});
     const onDuration: OnDuration = (duration, ms) => metrics.durations.record(duration, ms);
     const channel = new SignalingChannel({
       channelName,
@@ -109,7 +111,7 @@ export class CameraFactory {
           log,
         }),
       createTransport: () =>
-        new PeerTransport(certificate, {
+        new PeerTransport(dtls, {
           transportPolicy: ice.transportPolicy,
           network,
           mdns,
@@ -141,7 +143,6 @@ async function prepare({
   random,
   log,
 }: CameraFactoryOptions): Promise<Shared> {
-  const certificate = prepareCertificate();
   const skew = new ClockSkew(clock);
   const onServerTime = (serverTimeMs: number) => skew.learn(new Date(serverTimeMs).toUTCString());
   const source = await chooseCredentials({ config, env, clock, log, onServerTime });
@@ -165,5 +166,5 @@ async function prepare({
     clock,
   });
   const mdns = new MdnsResolver(clock);
-  return { credentials, controlPlane, skew, httpsAgent: agent, certificate: await certificate, mdns };
+  return { credentials, controlPlane, skew, httpsAgent: agent, dtls: new DtlsLoader(), mdns };
 }

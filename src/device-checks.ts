@@ -35,7 +35,7 @@ export interface DeviceCheckOptions {
 }
 
 const MQTT_PORT = 8883;
-const MQTT_TIMEOUT_MS = 15_000;
+const MQTT_TIMEOUT_MS = 10_000;
 const IPC_SOCKET = 'AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT';
 
 /** Everything that `doctor` looks at, from the device outwards. What it asks of the cloud it asks as the agent does. */
@@ -125,11 +125,11 @@ class CloudChecks {
   }
 
   #relays(name: string, servers: readonly IceServer[]): Promise<Finding[]> {
-    const { config, env, clock, random, log } = this.#options;
+    const { config, env, clock, log } = this.#options;
     const ice = config.cameras[name]?.ice;
     if (!ice) return Promise.resolve([]);
     const proxy = (host: string) => proxyFor(host, env);
-    return relayCheck(`relay ${name}`, servers, { ice, proxyFor: proxy, clock, random, log });
+    return relayCheck(`relay ${name}`, servers, { ice, proxyFor: proxy, clock, log });
   }
 }
 
@@ -222,6 +222,8 @@ function controlEndpoint({ config, env }: DeviceCheckOptions): string {
 }
 
 function credentialsCure(text: string): string {
+  if (/answered 403/.test(text))
+    return 'see that the certificate is active, attached to the thing, and that its policy allows the role alias';
   if (/role alias/.test(text)) return 'check credentials.roleAlias and the policy of the certificate';
   if (/clock/.test(text)) return "set the device's clock: timedatectl set-ntp true";
   if (/does not belong|not a PEM|does not exist|may not be read|PKCS/.test(text))

@@ -2,7 +2,6 @@ import type { CameraConfig } from './config/config.ts';
 import { found, type Finding } from './doctor/finding.ts';
 import type { Log } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
-import type { Random } from './runtime/random.ts';
 import type { IceServer } from './signaling/control-plane.ts';
 import { Gathering } from './webrtc/ice/gathering.ts';
 import { LocalNetwork } from './webrtc/ice/local-network.ts';
@@ -11,7 +10,6 @@ export interface RelayCheckOptions {
   ice: CameraConfig['ice'];
   proxyFor: (host: string) => string | undefined;
   clock: Clock;
-  random: Random;
   log: Log;
 }
 

@@ -77,7 +77,7 @@ function rtpSection(decision: AcceptedRtp, track: LocalTrack | undefined): strin
     'c=IN IP4 0.0.0.0',
   ];
   if (media.mid !== '') lines.push(`a=mid:${media.mid}`);
-  lines.push('a=sendonly', 'a=rtcp-mux', 'a=rtcp-rsize');
+  lines.push(decision.sending ? 'a=sendonly' : 'a=inactive', 'a=rtcp-mux', 'a=rtcp-rsize');
   if (decision.midExtension !== undefined) lines.push(`a=extmap:${decision.midExtension} ${MID_EXTENSION}`);
   if (decision.transportCcExtension !== undefined)
     lines.push(`a=extmap:${decision.transportCcExtension} ${TRANSPORT_CC_EXTENSION}`);

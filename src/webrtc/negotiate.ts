@@ -24,6 +24,8 @@ export interface AcceptedRtp {
   codec: MediaCodec;
   payloadType: number;
   rtx: number | undefined;
+  /** False where the viewer does not want it (any more): a place kept in the answer, and nothing is sent. */
+  sending: boolean;
   /** RFC 8285 one-byte ids; undefined when not offered (or not usable as one-byte). */
   midExtension: number | undefined;
   transportCcExtension: number | undefined;
@@ -61,7 +63,7 @@ export type Negotiation =
 /** Decides section by section what of an offer is answered and how. Pure. */
 export function negotiate(offer: Offer, capabilities: Capabilities): Negotiation {
   const decisions = offer.media.map((media) => decide(media, offer, capabilities));
-  const first = decisions.find((decision) => decision.accepted);
+  const first = decisions.find((decision) => decision.accepted && isServed(decision));
   if (!first) return refuse(offer, describeRefusal(decisions));
   const tagged = offer.bundle.length > 0 ? offer.media.find(({ mid }) => mid === offer.bundle[0]) : undefined;
   const { ice, fingerprints, setup } = tagged?.ice ? tagged : first.media;
@@ -76,6 +78,10 @@ export function negotiate(offer: Offer, capabilities: Capabilities): Negotiation
   };
 }
 
+function isServed(decision: AcceptedRtp | AcceptedData): boolean {
+  return decision.kind === 'application' || decision.sending;
+}
+
 /** True when both answer the same media in the same way. */
 export function isSameMedia(a: readonly MediaDecision[], b: readonly MediaDecision[]): boolean {
   return a.length === b.length && a.every((decision, i) => describe(decision) === describe(b[i]));
@@ -85,8 +91,8 @@ function describe(decision: MediaDecision | undefined): string {
   if (!decision?.accepted) return 'rejected';
   const { kind, media } = decision;
   if (decision.kind === 'application') return `${kind} ${media.mid}`;
-  const { payloadType, rtx, midExtension, transportCcExtension } = decision;
-  return [kind, media.mid, payloadType, rtx, midExtension, transportCcExtension].join(' ');
+  const { payloadType, rtx, sending, midExtension, transportCcExtension } = decision;
+  return [kind, media.mid, payloadType, rtx, sending, midExtension, transportCcExtension].join(' ');
 }
 
 /** Every section rejected: the viewer learns at once that it will get nothing (RFC 3264 section 6). */
@@ -96,7 +102,7 @@ export function refuse(offer: Offer, reason: string): Negotiation & { ok: false 
 
 function describeRefusal(decisions: readonly MediaDecision[]): string {
   const reasons = decisions.map((decision) =>
-    decision.accepted ? '' : `${decision.kind}: ${decision.reason}`,
+    decision.accepted ? `${decision.kind}: not wanted` : `${decision.kind}: ${decision.reason}`,
   );
   return `nothing in the offer can be served (${reasons.join('; ')})`;
 }
@@ -116,8 +122,6 @@ function decide(media: OfferedMedia, offer: Offer, capabilities: Capabilities): 
   if (media.kind === 'application') return decideData(media, capabilities);
   if (media.kind !== 'audio' && media.kind !== 'video')
     return reject(media, `media kind ${media.kind.slice(0, 20)} is unknown`);
-  if (media.direction === 'sendonly' || media.direction === 'inactive')
-    return reject(media, `the viewer offers it ${media.direction}`);
   if (!media.rtcpMux) return reject(media, 'rtcp-mux is required');
   const codec = media.kind === 'video' ? capabilities.video : capabilities.audio;
   if (codec === undefined) return reject(media, 'the camera has no sound');
@@ -130,6 +134,7 @@ function decide(media: OfferedMedia, offer: Offer, capabilities: Capabilities): 
     codec,
     payloadType,
     rtx: media.kind === 'video' ? findRtx(media, payloadType) : undefined,
+    sending: media.direction === 'recvonly' || media.direction === 'sendrecv',
     midExtension: oneByteExtension(media, MID_EXTENSION),
     transportCcExtension: capabilities.twcc ? oneByteExtension(media, TRANSPORT_CC_EXTENSION) : undefined,
     feedback: chooseFeedback(media, payloadType, capabilities.twcc),

@@ -233,7 +233,7 @@ export class ViewerSession {
     const { random, streamId } = this.#options;
     return new Map(
       this.#negotiation.decisions
-        .filter(({ accepted, kind }) => accepted && kind !== 'application')
+        .filter(isSent)
         .map((decision) => [
           decision,
           { ssrc: random.uint32(), rtxSsrc: random.uint32(), cname: streamId, streamId },
@@ -246,7 +246,7 @@ export class ViewerSession {
     const { decisions } = this.#negotiation;
     const old = [...this.#tracks.values()];
     if (isSameMedia(before.decisions, decisions)) {
-      const rtp = decisions.filter(({ accepted, kind }) => accepted && kind !== 'application');
+      const rtp = decisions.filter(isSent);
       this.#tracks = new Map(rtp.flatMap((decision, i) => (old[i] ? [[decision, old[i]] as const] : [])));
       return;
     }
@@ -285,4 +285,8 @@ export class ViewerSession {
   #sinceOffer(monotonicMs: number): number {
     return Math.round((monotonicMs - this.#startedAt) * 10) / 10;
   }
+}
+
+function isSent(decision: MediaDecision): boolean {
+  return decision.accepted && decision.kind !== 'application' && decision.sending;
 }

@@ -9,13 +9,13 @@ import type {
   TransportEnd,
 } from '../secure-transport.ts';
 import type { Fingerprint, IceParameters } from '../sdp.ts';
-import { certificateFingerprint, DtlsAssociation, type DtlsCertificate } from './dtls.ts';
+import type { DtlsAssociation } from './dtls.ts';
+import type { DtlsLoader } from './dtls-loader.ts';
 
 const MAX_EARLY_CANDIDATES = 64;
 
 /** ICE by `IceAgent`, DTLS over it by `DtlsAssociation`. */
 export class PeerTransport implements SecureTransport {
-  readonly fingerprint: Fingerprint;
   onCandidate: (candidate: string) => void = () => {};
   onPacket: (packet: Buffer) => void = () => {};
   onEnd: (end: TransportEnd) => void = () => {};
@@ -23,26 +23,28 @@ export class PeerTransport implements SecureTransport {
   iceConnectedAt: number | undefined;
   readonly #options: IceOptions;
   readonly #ice: IceAgent;
-  readonly #dtls: DtlsAssociation;
+  readonly #loader: DtlsLoader;
+  #fingerprint: Fingerprint | undefined;
+  #dtls: DtlsAssociation | undefined;
   /** Remote candidates that came before `connect`; undefined afterwards. */
   #early: string[] | undefined = [];
   #closed = false;
 
-  constructor(certificate: DtlsCertificate, options: IceOptions) {
+  constructor(loader: DtlsLoader, options: IceOptions) {
     this.#options = options;
-    this.fingerprint = certificateFingerprint(certificate);
+    this.#loader = loader;
     this.#ice = new IceAgent(options, {
       onCandidate: (candidate) => this.onCandidate(candidate),
-      onDtls: (datagram) => this.#dtls.receive(datagram),
+      onDtls: (datagram) => this.#dtls?.receive(datagram),
       onPacket: (packet) => this.onPacket(packet),
       onConsentExpired: () => this.#end('consent-expired'),
       onNetworkChange: () => this.onNetworkChange(),
     });
-    this.#dtls = new DtlsAssociation(
-      certificate,
-      (datagram) => this.#ice.send(datagram),
-      () => this.#end('closed-by-peer'),
-    );
+  }
+
+  get fingerprint(): Fingerprint {
+    if (!this.#fingerprint) throw new Error('the fingerprint is known once host candidates are gathered');
+    return this.#fingerprint;
   }
 
   get ice(): IceParameters {
@@ -57,8 +59,14 @@ export class PeerTransport implements SecureTransport {
     return this.#ice.candidates();
   }
 
-  gatherHost(): Promise<void> {
-    return this.#ice.gatherHost();
+  async gatherHost(): Promise<void> {
+    const [dtls] = await Promise.all([this.#loader.load(), this.#ice.gatherHost()]);
+    this.#fingerprint = dtls.fingerprint;
+    if (this.#closed) return;
+    this.#dtls = dtls.associate(
+      (datagram) => this.#ice.send(datagram),
+      () => this.#end('closed-by-peer'),
+    );
   }
 
   async gatherServers(servers: readonly IceServer[]): Promise<void> {
@@ -80,6 +88,7 @@ export class PeerTransport implements SecureTransport {
     for (const candidate of early) this.#ice.addRemoteCandidate(candidate);
     await found;
     this.iceConnectedAt = this.#options.clock.monotonic();
+    if (!this.#dtls) throw new Error('closed while connecting');
     return this.#dtls.handshake(role, remote.fingerprints, this.#options.clock);
   }
 
@@ -109,7 +118,7 @@ export class PeerTransport implements SecureTransport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#dtls.close();
+    this.#dtls?.close();
     this.#ice.close();
   }
 

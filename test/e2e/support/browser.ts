@@ -94,6 +94,7 @@ interface StripReader {
 
 /** What is used of an HTMLVideoElement; the tests have no DOM types. */
 interface PageVideo {
+  readonly videoWidth: number;
   requestVideoFrameCallback(callback: (now: number) => void): number;
 }
 
@@ -184,6 +185,15 @@ export class ViewerPage {
     const decoded = await this.page.evaluate(waitForDecoded, [id, target, timeoutMs] as const);
     if (decoded >= target) return;
     throw new Error(`viewer ${id} has decoded ${decoded} of ${target} frames after ${timeoutMs} ms`);
+  }
+
+  /** Resolves when the picture shown has this width; rejects after `timeoutMs`. */
+  async waitForWidth(id: string, width: number, timeoutMs = 15_000): Promise<void> {
+    await this.page.waitForFunction(
+      ([viewer, wanted]) => kvs.tile(viewer).viewer.video.videoWidth === wanted,
+      [id, width] as const,
+      { timeout: timeoutMs, polling: 10 },
+    );
   }
 
   /** Reads the age of every picture shown, from the first one on; times are the page's `performance.now()`. */

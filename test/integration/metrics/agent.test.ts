@@ -152,16 +152,16 @@ describe('metrics of a running agent', () => {
   test('CPU, memory and the capture’s processes are as the kernel says', async () => {
     const { id } = await viewers.play('front');
     await viewers.waitForFrames(id, 15);
-    const [captures, before_] = [children(agent.pid), kernelFigures([agent.pid])];
+    const [captures, atFirst] = [children(agent.pid), kernelFigures([agent.pid])];
     const captured = kernelFigures(captures);
     const figures = await scrape();
-    const after_ = kernelFigures([agent.pid]);
+    const atLast = kernelFigures([agent.pid]);
     const cpu = figures.get('kvs_webrtc_agent_cpu_time_seconds_total') ?? 0;
-    assert.ok(cpu >= before_.cpuSeconds && cpu <= after_.cpuSeconds, `CPU ${cpu} s`);
+    assert.ok(cpu >= atFirst.cpuSeconds && cpu <= atLast.cpuSeconds, `CPU ${cpu} s`);
     assertNear(
       figures.get('kvs_webrtc_agent_memory_bytes'),
-      before_.residentBytes,
-      0.05 * before_.residentBytes,
+      atFirst.residentBytes,
+      0.05 * atFirst.residentBytes,
       'memory',
     );
     assert.ok(captures.length > 0);

@@ -6,7 +6,7 @@ import { counter, gauge, type MetricGroup } from '../../../src/metrics/sample.ts
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import { startLocalCloud, type Device, type LocalCloud } from '../../cloud/local-cloud.ts';
-import { checkedEmf, type EmfDocument } from '../../unit/metrics/support/emf-schema.ts';
+import { checkedEmf, dimensionsOf, type EmfDocument } from '../../unit/metrics/support/emf-schema.ts';
 import { closeCloud, connected, ConnectedDevice, disconnected, quiet } from '../iot/support/device.ts';
 
 describe('over MQTT', () => {
@@ -31,18 +31,6 @@ describe('over MQTT', () => {
   });
   after(() => closeCloud(cloud));
 
-  function publisherOf({ bus }: ConnectedDevice, collect: () => MetricGroup[]): MetricsPublisher {
-    return new MetricsPublisher({
-      bus,
-      thingName: 'metrics-1',
-      settings: () => ({ intervalSeconds: 1, dimensions: { version: '1.0.0' } }),
-      collect: () => Promise.resolve(collect()),
-      clock: systemClock,
-      random: systemRandom,
-      log: quiet,
-    });
-  }
-
   test('documents arrive at the thing’s topic every interval, with thing and camera as properties only', async () => {
     connection = new ConnectedDevice(cloud, device);
     const { bus } = connection;
@@ -55,7 +43,8 @@ describe('over MQTT', () => {
     connection.run('metrics', (signal) => publisher.run(signal));
     await heard.promise;
     const [document] = documents;
-    assert.deepEqual(document?._aws.CloudWatchMetrics[0]?.Dimensions, [['version']]);
+    assert.ok(document);
+    assert.deepEqual(dimensionsOf(document), [['version']]);
     const { thingName, camera, channelName, viewers } = document;
     assert.deepEqual(
       { thingName, camera, channelName, viewers },
@@ -133,3 +122,15 @@ describe('over MQTT', () => {
     ]);
   });
 });
+
+function publisherOf({ bus }: ConnectedDevice, collect: () => MetricGroup[]): MetricsPublisher {
+  return new MetricsPublisher({
+    bus,
+    thingName: 'metrics-1',
+    settings: () => ({ intervalSeconds: 1, dimensions: { version: '1.0.0' } }),
+    collect: () => Promise.resolve(collect()),
+    clock: systemClock,
+    random: systemRandom,
+    log: quiet,
+  });
+}

@@ -179,10 +179,10 @@ test('a million sessions and measurements take no more memory than a few', () =>
   assert.equal(keptValues(), before);
   assert.equal(sample('sessionsEndedClosedByViewer'), 200_000);
   assert.equal(sample('viewers'), 0);
-
-  /** Everything that a group holds, values of distributions and samples. */
-  function keptValues(): number {
-    const { samples, distributions } = metrics.group();
-    return samples.length + distributions.reduce((sum, each) => sum + each.take().length, 0);
-  }
 });
+
+/** Everything that a group holds, values of distributions and samples. */
+function keptValues(): number {
+  const { samples, distributions } = metrics.group();
+  return samples.length + distributions.reduce((sum, each) => sum + each.take().length, 0);
+}

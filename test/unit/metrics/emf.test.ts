@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { emfDocuments, type EmfContext, type Metric } from '../../../src/metrics/emf.ts';
-import { checkedEmf } from './support/emf-schema.ts';
+import { checkedEmf, metricsOf } from './support/emf-schema.ts';
 
 const context: EmfContext = {
   namespace: 'KvsWebRtc',
@@ -70,9 +70,9 @@ describe('EMF documents', () => {
         for (const text of texts) {
           assert.ok(Buffer.byteLength(text) <= 4096, `${Buffer.byteLength(text)} bytes`);
           const document = checkedEmf(text);
-          for (const { Name } of document._aws.CloudWatchMetrics.flatMap(({ Metrics }) => Metrics)) {
-            assert.ok(!seen.has(Name), `${Name} twice`);
-            seen.set(Name, document[Name]);
+          for (const name of metricsOf(document)) {
+            assert.ok(!seen.has(name), `${name} twice`);
+            seen.set(name, document[name]);
           }
         }
         for (const metric of all) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Distribution, MAX_VALUES } from '../../../src/metrics/distribution.ts';
 import { Growth } from '../../../src/metrics/growth.ts';
 import { counter, gauge, type MetricGroup, type Sample } from '../../../src/metrics/sample.ts';
@@ -8,6 +8,16 @@ import { systemRandom } from '../../../src/runtime/random.ts';
 
 function group(samples: Sample[], distributions: Distribution[] = [], camera = 'front'): MetricGroup {
   return { properties: { camera }, samples, distributions };
+}
+
+/** One counter of two cameras. */
+function both(a: number, b: number): MetricGroup[] {
+  return [group([counter('n', a)], [], 'a'), group([counter('n', b)], [], 'b')];
+}
+
+function bytes(value: number): MetricGroup[] {
+  const rate = { name: 'bitrate', unit: 'Kilobits/Second', scale: 8 / 1000 } as const;
+  return [group([counter('bytes', value, 'Bytes', rate)])];
 }
 
 function taken(growth: Growth, groups: MetricGroup[], atMs = 0) {
@@ -45,10 +55,6 @@ describe('growth', () => {
 
   test('cameras have counters of their own', () => {
     const growth = new Growth();
-    const both = (a: number, b: number) => [
-      group([counter('n', a)], [], 'a'),
-      group([counter('n', b)], [], 'b'),
-    ];
     taken(growth, both(10, 100));
     assert.deepEqual(
       taken(growth, both(11, 102)).map(({ value }) => value),
@@ -58,11 +64,6 @@ describe('growth', () => {
 
   test('a rate is the growth a second', () => {
     const growth = new Growth();
-    const bytes = (value: number) => [
-      group([
-        counter('bytes', value, 'Bytes', { name: 'bitrate', unit: 'Kilobits/Second', scale: 8 / 1000 }),
-      ]),
-    ];
     taken(growth, bytes(1000), 5_000);
     const [, rate] = taken(growth, bytes(1000 + 250_000), 6_000);
     assert.deepEqual(rate, { name: 'bitrate', unit: 'Kilobits/Second', value: 2000 });

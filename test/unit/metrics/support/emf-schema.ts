@@ -84,7 +84,8 @@ export function checkedEmf(text: string): EmfDocument {
   const document: unknown = JSON.parse(text);
   validate(document, EMF_SCHEMA, '$');
   assert.ok(isEmf(document));
-  for (const { Dimensions, Metrics } of document._aws.CloudWatchMetrics) {
+  const { _aws: directives } = document;
+  for (const { Dimensions, Metrics } of directives.CloudWatchMetrics) {
     for (const name of Dimensions.flat()) {
       const value = document[name];
       assert.ok(typeof value === 'string' && value.length > 0 && value.length <= 1024, `dimension ${name}`);
@@ -98,6 +99,16 @@ export function checkedEmf(text: string): EmfDocument {
     assert.equal(new Set(Metrics.map(({ Name }) => Name)).size, Metrics.length, 'each metric once');
   }
   return document;
+}
+
+/** Names of a document's metrics. */
+export function metricsOf({ _aws: { CloudWatchMetrics } }: EmfDocument): string[] {
+  return CloudWatchMetrics.flatMap(({ Metrics }) => Metrics.map(({ Name }) => Name));
+}
+
+/** Of its first directive. */
+export function dimensionsOf({ _aws: { CloudWatchMetrics } }: EmfDocument): string[][] {
+  return CloudWatchMetrics[0]?.Dimensions ?? [];
 }
 
 function isEmf(value: unknown): value is EmfDocument {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { startSite, type Site } from '../cloud/site.ts';
+import { launchBrowser, openViewerPage, type ViewerPage } from './support/browser.ts';
+
+const small = { width: 320, height: 180, fps: 15, bitrateKbps: 300 };
+const RENDITION_MS = 1500;
+const SOURCE_MS = 3000;
+
+describe('the device shadow configures the agent', () => {
+  let browser: Browser;
+  let site: Site;
+  let page: ViewerPage;
+  let front: string;
+  let garden: string;
+
+  before(async () => {
+    browser = await launchBrowser();
+    site = await startSite({
+      cloud: { iotCore: true },
+      cameras: {
+        front: { source: { type: 'test' }, video: { renditions: { high: small } } },
+        garden: { source: { type: 'test' }, video: { renditions: { high: small } } },
+      },
+      settings: { sources: { film: { type: 'file', path: 'film.mp4' } } },
+    });
+    await site.masterConnected();
+    page = await openViewerPage(browser, site.console.url, '?play=0');
+    front = (await page.play('front')).id;
+    garden = (await page.play('garden')).id;
+    await page.waitForFrames(garden, 2 * small.fps);
+  });
+  after(async () => {
+    await browser.close();
+    await site.close();
+  });
+
+  function desire(front_: object): Promise<unknown> {
+    const state = { desired: { cameras: { front: front_ } } };
+    return site.cloud.iot.shadows.update('demo-device', 'kvs-webrtc', { state });
+  }
+
+  /** Resolves to the milliseconds until the picture of `front` has this width. */
+  async function widthBecomes(width: number, startedAt: number): Promise<number> {
+    await page.waitForWidth(front, width);
+    return performance.now() - startedAt;
+  }
+
+  test('another rendition is seen within 1.5 s, the other camera loses nothing', async (t) => {
+    const untouched = await page.figures(garden);
+    const startedAt = performance.now();
+    await desire({ video: { renditions: { high: { width: 640, height: 360, fps: 15, bitrateKbps: 600 } } } });
+    const tookMs = await widthBecomes(640, startedAt);
+    t.diagnostic(`shadow edit to changed picture: ${Math.round(tookMs)} ms`);
+    assert.ok(tookMs <= RENDITION_MS, `${tookMs} ms`);
+    await page.waitForFrames(garden, small.fps);
+    const { video } = await page.figures(garden);
+    assert.equal(video.freezeCount, untouched.video.freezeCount);
+    assert.equal(video.packetsLost, untouched.video.packetsLost);
+  });
+
+  test('another source is seen within 3 s, by the viewers that watch', async (t) => {
+    const film = join(site.cloud.directory, 'film.mp4');
+    const make = '-v error -f lavfi -i testsrc=size=480x270:rate=15:duration=2 -c:v libx264 -pix_fmt yuv420p';
+    execFileSync('ffmpeg', [...make.split(' '), film]);
+    const startedAt = performance.now();
+    await desire({ source: { ref: 'film' } });
+    const tookMs = await widthBecomes(480, startedAt);
+    t.diagnostic(`shadow edit to the other source's picture: ${Math.round(tookMs)} ms`);
+    assert.ok(tookMs <= SOURCE_MS, `${tookMs} ms`);
+  });
+
+  test('a bad document is refused whole, its faults reported, and the picture goes on', async () => {
+    await desire({ viewers: { max: 99 }, source: { type: 'command', command: ['sh'], format: 'nut' } });
+    const reported = await faultsReported(site);
+    assert.match(reported.join('\n'), /viewers\.max/);
+    assert.match(reported.join('\n'), /command/);
+    await page.waitForFrames(front, small.fps);
+  });
+});
+
+/** Resolves when the agent has told the shadow what is wrong. */
+function faultsReported(site: Site): Promise<string[]> {
+  return new Promise((resolve) => {
+    const look = () => {
+      const faults = reportedFaults(site);
+      if (faults.length === 0) return;
+      stop();
+      resolve(faults);
+    };
+    const stop = site.cloud.events.listen(look);
+    look();
+  });
+}
+
+function reportedFaults(site: Site): string[] {
+  const text = JSON.stringify(site.cloud.iot.shadows.get('demo-device', 'kvs-webrtc') ?? {});
+  const faults = /"faults":(\[.*?\])/.exec(text)?.[1];
+  const parsed: unknown = faults === undefined ? [] : JSON.parse(faults);
+  return Array.isArray(parsed) ? parsed.map(String) : [];
+}

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { before, describe, test } from 'node:test';
+import { systemClock, type Clock } from '../../../src/runtime/clock.ts';
+import { prepareCertificate, type DtlsCertificate } from '../../../src/webrtc/werift/dtls.ts';
+import { StubMaster, type StubMasterOptions } from './support/stub-master.ts';
+import { StubViewer } from './support/stub-viewer.ts';
+
+describe('viewers of a master', () => {
+  let device: DtlsCertificate;
+  let own: DtlsCertificate;
+  before(async () => {
+    [device, own] = await Promise.all([prepareCertificate(), prepareCertificate()]);
+  });
+
+  async function withMaster(
+    options: Partial<StubMasterOptions>,
+    use: (stub: StubMaster) => Promise<void>,
+  ): Promise<StubMaster> {
+    const stub = new StubMaster({ certificate: device, ...options });
+    try {
+      await use(stub);
+    } finally {
+      await stub.close();
+    }
+    return stub;
+  }
+
+  async function join(stub: StubMaster, clientId: string): Promise<StubViewer> {
+    const viewer = new StubViewer(clientId, own);
+    await stub.join(viewer);
+    await viewer.packetsReceived(1);
+    return viewer;
+  }
+
+  const endLines = (stub: StubMaster) =>
+    stub.lines
+      .filter(({ message }) => message === 'viewer session ended')
+      .map(({ details }) => details['end']);
+
+  test('each session ends with one reason: in the log, in the counters, and the camera is released', async () => {
+    const stub = await withMaster({}, async (running) => {
+      const leaving = await join(running, 'leaves');
+      const first = await join(running, 'comes-twice');
+      const staying = await join(running, 'stays');
+      leaving.close();
+      await running.ended(1);
+      const second = await join(running, 'comes-twice');
+      await running.ended(2);
+      assert.equal(running.master.viewers, 2);
+      const goodbyes = [staying.closed(), second.closed()];
+      await running.master.close();
+      await Promise.all(goodbyes);
+      for (const viewer of [first, second, staying]) viewer.close();
+    });
+    assert.deepEqual(stub.ends, ['closed-by-viewer', 'replaced', 'stopped', 'stopped']);
+    assert.deepEqual(endLines(stub), stub.ends);
+    assert.deepEqual(stub.master.counters.ends, { 'closed-by-viewer': 1, replaced: 1, stopped: 2 });
+    assert.equal(stub.leases, 0);
+    assert.equal(stub.master.viewers, 0);
+  });
+
+  test('candidates that come before their offer are used', async () => {
+    await withMaster({}, async (stub) => {
+      const viewer = new StubViewer('early', own);
+      const offer = await viewer.offer();
+      const candidates = [...offer.matchAll(/^a=(candidate:.*)\r$/gm)].map((match) => match[1] ?? '');
+      for (const candidate of candidates) stub.master.onCandidate('early', candidate);
+      await viewer.accept(await stub.answerTo('early', offer.replaceAll(/^a=candidate:.*\r\n/gm, '')));
+      await viewer.packetsReceived(1);
+      viewer.close();
+      await stub.ended(1);
+    });
+  });
+
+  test('one more than there are places is refused, with the reason in the log; a place that gets free is given', async () => {
+    await withMaster({ maxViewers: 1 }, async (stub) => {
+      const first = await join(stub, 'first');
+      const second = new StubViewer('second', own);
+      await assert.rejects(stub.join(second), /refused/);
+      const refusal = stub.lines.find(({ message }) => message === 'viewer refused');
+      assert.match(String(refusal?.details['reason']), /all 1 viewer places are taken/);
+      second.close();
+      first.close();
+      await stub.ended(1);
+      const third = await join(stub, 'third');
+      third.close();
+      await stub.ended(2);
+    });
+  });
+
+  test('an offer whose viewer is long gone: over after 15 s without a sign of it, no warning', async () => {
+    // Its timers of 15 s and more run fifty times as fast.
+    const stub = await withMaster({ clock: fasterClock(50) }, async (running) => {
+      const gone = new StubViewer('gone', own);
+      const offer = await gone.offer();
+      gone.close();
+      await running.answerTo('gone', offer);
+      assert.equal(running.master.viewers, 1);
+      await running.ended(1);
+    });
+    assert.deepEqual(stub.ends, ['connect-failed']);
+    assert.deepEqual(endLines(stub), ['connect-failed']);
+    assert.equal(stub.lines.length, 1);
+  });
+
+  test('a viewer that dies connected is given up after 30 s without consent', async () => {
+    const stub = await withMaster({ clock: fasterClock(20) }, async (running) => {
+      const dying = await join(running, 'dies');
+      dying.vanish();
+      await running.ended(1);
+    });
+    assert.deepEqual(stub.ends, ['consent-expired']);
+  });
+
+  test('servers that cannot be reached cost nothing', async (t) => {
+    const silent = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(silent, 'listening');
+    t.after(() => silent.close());
+    const { port } = silent.address();
+    const unreachable = [
+      { urls: [`stun:127.0.0.1:${port}`, 'stun:192.0.2.200:3478', 'stun:no-such-host.invalid:443'] },
+      {
+        urls: [`turn:127.0.0.1:${port}?transport=udp`, 'turns:192.0.2.200:443?transport=tcp'],
+        username: 'u',
+        credential: 'p',
+      },
+    ];
+    const timesWith = async (servers: typeof unreachable) => {
+      const times: number[] = [];
+      await withMaster({ iceServers: () => Promise.resolve(servers) }, async (stub) => {
+        for (let i = 0; i < 15; i += 1) {
+          const viewer = new StubViewer(`viewer-${i}`, own);
+          const startedAt = performance.now();
+          await stub.join(viewer);
+          await viewer.packetsReceived(1);
+          times.push(performance.now() - startedAt);
+          viewer.close();
+          await stub.ended(i + 1);
+        }
+      });
+      return times.toSorted((a, b) => a - b)[7] ?? Infinity;
+    };
+    await timesWith([]);
+    const without = await timesWith([]);
+    const withThem = await timesWith(unreachable);
+    t.diagnostic(
+      `join, median of 15: ${without.toFixed(1)} ms, with unreachable servers ${withThem.toFixed(1)} ms`,
+    );
+    assert.ok(withThem - without <= 20);
+  });
+
+  test('floods of offers, candidates and nonsense are bounded and counted; the viewers that watch notice nothing', async (t) => {
+    await withMaster({ maxViewers: 6 }, async (stub) => {
+      const watching = [await join(stub, 'one'), await join(stub, 'two')];
+      const strangers = new StubViewer('stranger', own);
+      const offer = await strangers.offer();
+      strangers.close();
+      const { master } = stub;
+      const sent = { offers: 0, candidates: 0 };
+      const heapBefore = process.memoryUsage().heapUsed;
+      for (const viewer of watching) viewer.longestGapMs = 0;
+      const endAt = performance.now() + 4_000;
+      await new Promise<void>((resolve) => {
+        const timer = setInterval(() => {
+          // 200 offers a second: strangers, one that insists, and nonsense; and 4 000 candidates.
+          const clientId = sent.offers % 3 === 0 ? 'insists' : `stranger-${sent.offers}`;
+          const again = offer.replace(/^o=- \d+/m, `o=- ${sent.offers}`);
+          master.onOffer(clientId, sent.offers % 5 === 0 ? 'nonsense' : again);
+          sent.offers += 1;
+          for (let i = 0; i < 20; i += 1) {
+            master.onCandidate(`nobody-${i}`, 'candidate:1 1 udp 1 10.0.0.1 5000 typ host');
+            master.onCandidate('insists', `candidate:1 1 udp 1 127.0.0.9 ${10_000 + i} typ host`);
+            sent.candidates += 2;
+          }
+          if (performance.now() < endAt) return;
+          clearInterval(timer);
+          resolve();
+        }, 5);
+      });
+      const { counters } = master;
+      t.diagnostic(`${JSON.stringify(sent)} ${JSON.stringify(counters)}`);
+      assert.equal(counters.offers, sent.offers + 2);
+      assert.ok(counters.limited > sent.offers / 3);
+      assert.ok(counters.malformed > 0 && counters.refused > 0 && counters.droppedCandidates > 0);
+      assert.ok(master.viewers <= 6);
+      assert.ok(stub.lines.length < 400, `${stub.lines.length} log lines`);
+      const heapMb = (process.memoryUsage().heapUsed - heapBefore) / 2 ** 20;
+      assert.ok(heapMb < 60, `${heapMb} MB`);
+      for (const viewer of watching) {
+        t.diagnostic(`longest gap between packets ${viewer.longestGapMs.toFixed(0)} ms`);
+        assert.ok(viewer.packets > 4 * 25, `${viewer.packets} packets`);
+        assert.ok(viewer.longestGapMs < 250);
+      }
+      for (const viewer of watching) viewer.close();
+    });
+  });
+});
+
+/** Timers of 15 s and more run faster; those that wait for answers as they are. */
+function fasterClock(factor: number): Clock {
+  const scaled = (delayMs: number) => (delayMs < 15_000 ? delayMs : delayMs / factor);
+  return {
+    ...systemClock,
+    after: (delayMs, callback) => systemClock.after(scaled(delayMs), callback),
+    every: (intervalMs, callback) => systemClock.every(scaled(intervalMs), callback),
+  };
+}

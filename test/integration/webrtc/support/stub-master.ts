@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import type { Log } from '../../../../src/log.ts';
+import { MediaStream } from '../../../../src/rtp/media-stream.ts';
+import { systemClock, type Clock } from '../../../../src/runtime/clock.ts';
+import { systemRandom } from '../../../../src/runtime/random.ts';
+import { LocalNetwork } from '../../../../src/webrtc/ice/local-network.ts';
+import { MdnsResolver } from '../../../../src/webrtc/ice/mdns.ts';
+import { Master } from '../../../../src/webrtc/master.ts';
+import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
+import type { SessionEnd } from '../../../../src/webrtc/session-end.ts';
+import type { DtlsCertificate } from '../../../../src/webrtc/werift/dtls.ts';
+import { PeerTransport } from '../../../../src/webrtc/werift/peer-transport.ts';
+import { StubViewer } from './stub-viewer.ts';
+
+const FPS = 30;
+const KEYFRAME_EVERY = 30;
+
+export interface LoggedLine {
+  message: string;
+  details: Record<string, unknown>;
+}
+
+export interface StubMasterOptions {
+  certificate: DtlsCertificate;
+  maxViewers?: number;
+  clock?: Clock;
+  iceServers?: () => Promise<IceServer[]>;
+}
+
+/** A real master with a stream of made-up H.264; signaling is a function call. */
+export class StubMaster {
+  readonly master: Master;
+  readonly lines: LoggedLine[] = [];
+  readonly ends: SessionEnd[] = [];
+  /** Leases on the camera that are not released yet. */
+  leases = 0;
+  readonly #viewers = new Map<string, StubViewer>();
+  readonly #events = new EventEmitter();
+  readonly #video: MediaStream;
+  #frames = 0;
+  readonly #feed: NodeJS.Timeout;
+
+  constructor({ certificate, maxViewers = 10, clock = systemClock, iceServers }: StubMasterOptions) {
+    this.#video = new MediaStream({ codec: 'h264', clock });
+    const network = new LocalNetwork({ interfaces: [], addressFamily: 'any' }, clock);
+    const mdns = new MdnsResolver(clock);
+    const log = this.#log();
+    this.#events.setMaxListeners(0);
+    this.master = new Master({
+      channelName: 'front',
+      maxViewers: () => maxViewers,
+      media: {
+        streams: { video: this.#video, audio: undefined },
+        capabilities: () => ({
+          video: 'h264',
+          h264ProfileLevelId: '42e01f',
+          audio: undefined,
+          dataChannel: false,
+          twcc: true,
+        }),
+        acquire: () => {
+          this.leases += 1;
+          return { release: () => void (this.leases -= 1) };
+        },
+      },
+      signaling: {
+        sendAnswer: (clientId, sdp) => this.#events.emit(`answer ${clientId}`, sdp),
+        sendCandidate: (clientId, candidate) => this.#viewers.get(clientId)?.addCandidate(candidate),
+      },
+      createTransport: () =>
+        new PeerTransport(certificate, {
+          transportPolicy: 'all',
+          network,
+          mdns,
+          proxyFor: () => undefined,
+          clock,
+          random: systemRandom,
+          log,
+        }),
+      iceServers: iceServers ?? (() => Promise.resolve([])),
+      onSession: () => (end) => {
+        this.ends.push(end);
+        this.#events.emit('end');
+      },
+      clock,
+      random: systemRandom,
+      log,
+    });
+    this.#feed = setInterval(() => this.#push(), 1_000 / FPS);
+    this.#push();
+  }
+
+  /** Connects a viewer. */
+  async join(viewer: StubViewer): Promise<void> {
+    const { clientId } = viewer;
+    this.#viewers.set(clientId, viewer);
+    const offer = await viewer.offer();
+    await viewer.accept(await this.answerTo(clientId, offer));
+  }
+
+  async answerTo(clientId: string, offer: string): Promise<string> {
+    const answered = once(this.#events, `answer ${clientId}`, { signal: AbortSignal.timeout(5_000) });
+    this.master.onOffer(clientId, offer);
+    const [answer]: unknown[] = await answered;
+    return String(answer);
+  }
+
+  async ended(count: number, timeoutMs = 5_000): Promise<void> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    while (this.ends.length < count) await once(this.#events, 'end', { signal });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#feed);
+    await this.master.close();
+  }
+
+  #push(): void {
+    const keyframe = this.#frames % KEYFRAME_EVERY === 0;
+    const body = randomBytes(keyframe ? 4_000 : 800);
+    const header = Buffer.from([0, 0, 0, 1, keyframe ? 0x65 : 0x41]);
+    // Without start codes inside.
+    const data = Buffer.concat([header, body.map((byte) => byte | 1)]);
+    this.#video.push({ codec: 'h264', data, captureTimeMs: Date.now(), keyframe });
+    this.#frames += 1;
+  }
+
+  #log(): Log {
+    const note = (details: object, message: string) =>
+      void this.lines.push({ message, details: { ...details } });
+    const log: Log = { debug: () => {}, info: note, warn: note, error: note, child: () => log };
+    return log;
+  }
+}

@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import { EventEmitter } from 'node:events';
+import { createLog } from '../../../../src/log.ts';
+import { systemClock } from '../../../../src/runtime/clock.ts';
+import { systemRandom } from '../../../../src/runtime/random.ts';
+import { IceAgent } from '../../../../src/webrtc/ice/ice-agent.ts';
+import { LocalNetwork } from '../../../../src/webrtc/ice/local-network.ts';
+import { MdnsResolver } from '../../../../src/webrtc/ice/mdns.ts';
+import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
+import {
+  certificateFingerprint,
+  DtlsAssociation,
+  type DtlsCertificate,
+} from '../../../../src/webrtc/werift/dtls.ts';
+
+const network = new LocalNetwork({ interfaces: [], addressFamily: 'any' }, systemClock);
+const mdns = new MdnsResolver(systemClock);
+
+/** A viewer as cheap as it can be: real ICE and DTLS, the least SDP, packets only counted. */
+export class StubViewer {
+  readonly clientId: string;
+  /** SRTP and SRTCP packets so far, and when the last one came (monotonic). */
+  packets = 0;
+  lastPacketAt = 0;
+  longestGapMs = 0;
+  readonly #certificate: DtlsCertificate;
+  readonly #ice: IceAgent;
+  readonly #dtls: DtlsAssociation;
+  readonly #events = new EventEmitter();
+  readonly #sessionId = systemRandom.uint32();
+  #remoteCandidates: string[] | undefined = [];
+
+  constructor(clientId: string, certificate: DtlsCertificate) {
+    this.clientId = clientId;
+    this.#certificate = certificate;
+    const options = {
+      transportPolicy: 'all' as const,
+      network,
+      mdns,
+      proxyFor: () => undefined,
+      clock: systemClock,
+      random: systemRandom,
+      log: createLog('error'),
+    };
+    this.#ice = new IceAgent(options, {
+      onCandidate: () => {},
+      onDtls: (datagram) => this.#dtls.receive(datagram),
+      onPacket: () => this.#received(),
+      onConsentExpired: () => {},
+      onNetworkChange: () => {},
+    });
+    this.#dtls = new DtlsAssociation(
+      certificate,
+      (datagram) => this.#ice.send(datagram),
+      () => this.#events.emit('closed'),
+    );
+  }
+
+  async offer(servers: readonly IceServer[] = []): Promise<string> {
+    await this.#ice.gatherHost();
+    await this.#ice.gatherServers(servers);
+    const { usernameFragment, password } = this.#ice.parameters;
+    const { algorithm, value } = certificateFingerprint(this.#certificate);
+    return [
+      'v=0',
+      `o=- ${this.#sessionId} 2 IN IP4 127.0.0.1`,
+      's=-',
+      't=0 0',
+      'a=group:BUNDLE 0',
+      'm=video 9 UDP/TLS/RTP/SAVPF 96',
+      'c=IN IP4 0.0.0.0',
+      'a=mid:0',
+      'a=recvonly',
+      'a=rtcp-mux',
+      'a=rtpmap:96 H264/90000',
+      'a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f',
+      'a=rtcp-fb:96 nack',
+      `a=ice-ufrag:${usernameFragment}`,
+      `a=ice-pwd:${password}`,
+      'a=ice-options:trickle',
+      `a=fingerprint:${algorithm} ${value}`,
+      'a=setup:actpass',
+      ...this.#ice.candidates().map((candidate) => `a=${candidate}`),
+      '',
+    ].join('\r\n');
+  }
+
+  addCandidate(candidate: string): void {
+    if (this.#remoteCandidates) this.#remoteCandidates.push(candidate);
+    else this.#ice.addRemoteCandidate(candidate);
+  }
+
+  /** Resolves when connected. */
+  async accept(answer: string): Promise<void> {
+    const value = (key: string) => new RegExp(`^a=${key}:(.*)$`, 'm').exec(answer)?.[1]?.trim() ?? '';
+    if (/^m=video 0 /m.test(answer)) throw new Error('refused');
+    const remote = { usernameFragment: value('ice-ufrag'), password: value('ice-pwd') };
+    const [algorithm = '', digest = ''] = value('fingerprint').split(' ');
+    const connected = this.#ice.connect(remote, true);
+    const candidates = [...answer.matchAll(/^a=(candidate:.*)$/gm)].map((match) => match[1]?.trim() ?? '');
+    for (const candidate of [...candidates, ...(this.#remoteCandidates ?? [])])
+      this.#ice.addRemoteCandidate(candidate);
+    this.#remoteCandidates = undefined;
+    await connected;
+    const fingerprint = { algorithm, value: digest.toUpperCase() };
+    await this.#dtls.handshake('client', [fingerprint], systemClock);
+  }
+
+  async packetsReceived(count: number, timeoutMs = 5_000): Promise<void> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    while (this.packets < count) await once(this.#events, 'packet', { signal });
+  }
+
+  /** Resolves when the device has said that it is over. */
+  async closed(): Promise<void> {
+    await once(this.#events, 'closed', { signal: AbortSignal.timeout(5_000) });
+  }
+
+  /** Dies without a word. */
+  vanish(): void {
+    this.#ice.close();
+  }
+
+  /** Says goodbye and leaves. */
+  close(): void {
+    this.#dtls.close();
+    this.#ice.close();
+  }
+
+  #received(): void {
+    const now = performance.now();
+    if (this.packets > 0) this.longestGapMs = Math.max(this.longestGapMs, now - this.lastPacketAt);
+    this.lastPacketAt = now;
+    this.packets += 1;
+    this.#events.emit('packet');
+  }
+}
