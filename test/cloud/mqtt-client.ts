@@ -75,7 +75,7 @@ export class MqttClient {
     client.stop();
     await stopped;
     client.close();
-    collectUntilGone(new WeakRef(client));
+    collectUntilGone(client);
   }
 
   async #restore(): Promise<void> {
@@ -117,12 +117,10 @@ function topicMatches(filter: string, topic: string): boolean {
  * The native client keeps the process alive until its JavaScript object is collected
  * (https://github.com/awslabs/aws-crt-nodejs/issues/600), which in an idle process never happens by itself.
  */
-function collectUntilGone(remains: WeakRef<object>): void {
+function collectUntilGone(remains: object): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc');
-  const timer = setInterval(() => {
-    const gone = remains.deref() === undefined;
-    collect();
-    if (gone) clearInterval(timer);
-  }, 20).unref();
+  const timer = setInterval(() => collect(), 20).unref();
+  // Not a WeakRef: looking at it keeps its target alive until the job ends, through the collection in it.
+  new FinalizationRegistry<NodeJS.Timeout>(clearInterval).register(remains, timer);
 }

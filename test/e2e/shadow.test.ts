@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
+import { isObject, valueAt } from '../../src/config/layers.ts';
 import { startSite, type Site } from '../cloud/site.ts';
 import { launchBrowser, openViewerPage, type ViewerPage } from './support/browser.ts';
 
@@ -17,7 +20,12 @@ describe('the device shadow configures the agent', () => {
   let front: string;
   let garden: string;
 
+  const folder = mkdtempSync(join(tmpdir(), 'kvs-film-'));
+  const film = join(folder, 'film.mp4');
+
   before(async () => {
+    const make = '-v error -f lavfi -i testsrc=size=480x270:rate=15:duration=2 -c:v libx264 -pix_fmt yuv420p';
+    execFileSync('ffmpeg', [...make.split(' '), film]);
     browser = await launchBrowser();
     site = await startSite({
       cloud: { iotCore: true },
@@ -25,7 +33,7 @@ describe('the device shadow configures the agent', () => {
         front: { source: { type: 'test' }, video: { renditions: { high: small } } },
         garden: { source: { type: 'test' }, video: { renditions: { high: small } } },
       },
-      settings: { sources: { film: { type: 'file', path: 'film.mp4' } } },
+      settings: { sources: { film: { type: 'file', path: film } } },
     });
     await site.masterConnected();
     page = await openViewerPage(browser, site.console.url, '?play=0');
@@ -36,6 +44,7 @@ describe('the device shadow configures the agent', () => {
   after(async () => {
     await browser.close();
     await site.close();
+    rmSync(folder, { recursive: true });
   });
 
   function desire(front_: object): Promise<unknown> {
@@ -63,9 +72,6 @@ describe('the device shadow configures the agent', () => {
   });
 
   test('another source is seen within 3 s, by the viewers that watch', async (t) => {
-    const film = join(site.cloud.directory, 'film.mp4');
-    const make = '-v error -f lavfi -i testsrc=size=480x270:rate=15:duration=2 -c:v libx264 -pix_fmt yuv420p';
-    execFileSync('ffmpeg', [...make.split(' '), film]);
     const startedAt = performance.now();
     await desire({ source: { ref: 'film' } });
     const tookMs = await widthBecomes(480, startedAt);
@@ -97,8 +103,8 @@ function faultsReported(site: Site): Promise<string[]> {
 }
 
 function reportedFaults(site: Site): string[] {
-  const text = JSON.stringify(site.cloud.iot.shadows.get('demo-device', 'kvs-webrtc') ?? {});
-  const faults = /"faults":(\[.*?\])/.exec(text)?.[1];
-  const parsed: unknown = faults === undefined ? [] : JSON.parse(faults);
-  return Array.isArray(parsed) ? parsed.map(String) : [];
+  const document = site.cloud.iot.shadows.get('demo-device', 'kvs-webrtc') ?? {};
+  const copy: unknown = structuredClone(document);
+  const faults = isObject(copy) ? valueAt(copy, ['state', 'reported', 'agent', 'faults']) : undefined;
+  return Array.isArray(faults) ? faults.map(String) : [];
 }

@@ -3,22 +3,23 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { before, describe, test } from 'node:test';
 import { systemClock, type Clock } from '../../../src/runtime/clock.ts';
+import { DtlsLoader } from '../../../src/webrtc/werift/dtls-loader.ts';
 import { prepareCertificate, type DtlsCertificate } from '../../../src/webrtc/werift/dtls.ts';
 import { StubMaster, type StubMasterOptions } from './support/stub-master.ts';
 import { StubViewer } from './support/stub-viewer.ts';
 
 describe('viewers of a master', () => {
-  let device: DtlsCertificate;
+  const device = new DtlsLoader();
   let own: DtlsCertificate;
   before(async () => {
-    [device, own] = await Promise.all([prepareCertificate(), prepareCertificate()]);
+    [own] = await Promise.all([prepareCertificate(), device.load()]);
   });
 
   async function withMaster(
     options: Partial<StubMasterOptions>,
     use: (stub: StubMaster) => Promise<void>,
   ): Promise<StubMaster> {
-    const stub = new StubMaster({ certificate: device, ...options });
+    const stub = new StubMaster({ dtls: device, ...options });
     try {
       await use(stub);
     } finally {
@@ -177,7 +178,7 @@ describe('viewers of a master', () => {
           if (performance.now() < endAt) return;
           clearInterval(timer);
           resolve();
-        }, 5);
+        }, 4);
       });
       const { counters } = master;
       t.diagnostic(`${JSON.stringify(sent)} ${JSON.stringify(counters)}`);

@@ -62,7 +62,7 @@ describe('a broker that is away', () => {
     relay.stop();
     await lost;
     collect();
-    const before = process.memoryUsage().rss;
+    const residentBefore = process.memoryUsage().rss;
     let viewers = 0;
     const busy = setInterval(() => {
       viewers += 1;
@@ -72,7 +72,7 @@ describe('a broker that is away', () => {
     await delay(AWAY_MS);
     clearInterval(busy);
     collect();
-    const grown = process.memoryUsage().rss - before;
+    const grown = process.memoryUsage().rss - residentBefore;
     const { dropped, queued } = bus.statistics;
     await relay.start();
     const returnedAt = performance.now();

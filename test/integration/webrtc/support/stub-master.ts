@@ -9,7 +9,7 @@ import { MdnsResolver } from '../../../../src/webrtc/ice/mdns.ts';
 import { Master } from '../../../../src/webrtc/master.ts';
 import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
 import type { SessionEnd } from '../../../../src/webrtc/session-end.ts';
-import type { DtlsCertificate } from '../../../../src/webrtc/werift/dtls.ts';
+import type { DtlsLoader } from '../../../../src/webrtc/werift/dtls-loader.ts';
 import { PeerTransport } from '../../../../src/webrtc/werift/peer-transport.ts';
 import { StubViewer } from './stub-viewer.ts';
 
@@ -22,7 +22,7 @@ export interface LoggedLine {
 }
 
 export interface StubMasterOptions {
-  certificate: DtlsCertificate;
+  dtls: DtlsLoader;
   maxViewers?: number;
   clock?: Clock;
   iceServers?: () => Promise<IceServer[]>;
@@ -41,7 +41,7 @@ export class StubMaster {
   #frames = 0;
   readonly #feed: NodeJS.Timeout;
 
-  constructor({ certificate, maxViewers = 10, clock = systemClock, iceServers }: StubMasterOptions) {
+  constructor({ dtls, maxViewers = 10, clock = systemClock, iceServers }: StubMasterOptions) {
     this.#video = new MediaStream({ codec: 'h264', clock });
     const network = new LocalNetwork({ interfaces: [], addressFamily: 'any' }, clock);
     const mdns = new MdnsResolver(clock);
@@ -69,7 +69,7 @@ export class StubMaster {
         sendCandidate: (clientId, candidate) => this.#viewers.get(clientId)?.addCandidate(candidate),
       },
       createTransport: () =>
-        new PeerTransport(certificate, {
+        new PeerTransport(dtls, {
           transportPolicy: 'all',
           network,
           mdns,
