@@ -91,6 +91,7 @@ export class CameraFactory {
           name,
           config: capture,
           ffmpegPath: ffmpeg.path,
+          ffmpegNice: ffmpeg.nice,
           resolveCredentials: (ref, host) => readLogin(secrets, env, ref, host),
           clock,
           random,

@@ -33,6 +33,8 @@ export interface CameraOptions {
   name: string;
   config: CameraConfig;
   ffmpegPath: string;
+  /** Niceness of the capture processes, 0 (default) to 19. */
+  ffmpegNice?: number;
   resolveCredentials?: ResolveCredentials;
   clock: Clock;
   random: Random;
@@ -177,11 +179,12 @@ export class Camera {
   }
 
   #createInput(plan: InputPlan): CaptureInput {
-    const { config, ffmpegPath, resolveCredentials, clock, log } = this.#options;
+    const { config, ffmpegPath, ffmpegNice = 0, resolveCredentials, clock, log } = this.#options;
     return new CaptureInput({
       plan,
       config,
       ffmpeg: ffmpegAt(ffmpegPath, clock),
+      nice: ffmpegNice,
       resolveCredentials,
       clock,
       log,

@@ -19,6 +19,8 @@ export interface CaptureInputOptions {
   plan: InputPlan;
   config: CameraConfig;
   ffmpeg: Ffmpeg;
+  /** Niceness of the processes, 0 to 19. */
+  nice: number;
   resolveCredentials: ResolveCredentials | undefined;
   clock: Clock;
   log: Log;
@@ -69,7 +71,7 @@ export class CaptureInput {
   }
 
   async #capture(signal: AbortSignal): Promise<void> {
-    const { config, ffmpeg, clock, onAccessUnit } = this.#options;
+    const { config, ffmpeg, nice, clock, onAccessUnit } = this.#options;
     const { plan, context } = await this.#prepare();
     if (signal.aborted) return;
     const timeline = new Timeline(clock);
@@ -79,6 +81,7 @@ export class CaptureInput {
     const task = {
       ...ffmpegArgs(plan, context),
       path: ffmpeg.path,
+      nice,
       trackCount: plan.tracks.length,
       vitalTracks: videos.length > 0 ? videos : plan.tracks.map((_, index) => index),
       clock,

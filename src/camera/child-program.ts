@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 // Only `process` can signal a process group.
 import { kill } from 'node:process';
+import { setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
@@ -21,6 +22,8 @@ export interface ChildProgramOptions {
   /** Further pipes from the program: file descriptors 3, 4, … */
   extraPipes: number;
   clock: Clock;
+  /** Niceness, 0 to 19: how far it steps back when the processor is short. */
+  nice: number;
 }
 
 /** How a program ended: `error` when it could not be started. */
@@ -39,13 +42,14 @@ export class ChildProgram {
   #alive = true;
   #killTimer: Timer | undefined;
 
-  constructor({ path, args, stdin, stdout, extraPipes, clock }: ChildProgramOptions) {
+  constructor({ path, args, stdin, stdout, extraPipes, nice, clock }: ChildProgramOptions) {
     this.#clock = clock;
     const extra = Array.from({ length: extraPipes }, () => 'pipe' as const);
     this.#child = spawn(path, args, {
       stdio: [stdin ? 'pipe' : 'ignore', stdout ? 'pipe' : 'ignore', 'pipe', ...extra],
       detached: true,
     });
+    if (nice > 0 && this.#child.pid !== undefined) setPriority(this.#child.pid, nice);
     // Whatever it prints is read, or the program would block; a flood must cost little.
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       const all = chunk.length < LAST_WORDS_LIMIT_BYTES ? Buffer.concat([this.#stderr, chunk]) : chunk;

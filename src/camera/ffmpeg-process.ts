@@ -10,6 +10,8 @@ import { NutError } from './nut-reader.ts';
 export interface FfmpegTask {
   path: string;
   args: readonly string[];
+  /** Niceness of ffmpeg and of the producer, 0 to 19. */
+  nice: number;
   trackCount: number;
   /** Written to ffmpeg's standard input, e.g. a playlist whose URL must not show in the process list. */
   stdinText?: string;
@@ -44,10 +46,10 @@ export class CaptureError extends Error {
 /** Runs ffmpeg until `signal` aborts (resolves when it has really ended) or it fails (rejects). */
 export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  const { path, args, clock, secrets, trackCount } = task;
+  const { path, args, nice, clock, secrets, trackCount } = task;
   const stdin = task.stdinText !== undefined || task.producer !== undefined;
-  const ffmpeg = new ChildProgram({ path, args, stdin, stdout: false, extraPipes: trackCount, clock });
-  const producer = task.producer && startProducer(task.producer, ffmpeg, clock);
+  const ffmpeg = new ChildProgram({ path, args, stdin, stdout: false, extraPipes: trackCount, nice, clock });
+  const producer = task.producer && startProducer(task.producer, ffmpeg, task);
   if (task.stdinText !== undefined) ffmpeg.stdin?.end(task.stdinText);
 
   let fault: string | Error | undefined;
@@ -89,9 +91,13 @@ export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<
   throw new CaptureError(message, ffmpeg.lastWords(secrets), watch.hadFrames());
 }
 
-function startProducer(command: readonly string[], ffmpeg: ChildProgram, clock: Clock): ChildProgram {
+function startProducer(
+  command: readonly string[],
+  ffmpeg: ChildProgram,
+  { nice, clock }: FfmpegTask,
+): ChildProgram {
   const [path = '', ...args] = command;
-  const producer = new ChildProgram({ path, args, stdin: false, stdout: true, extraPipes: 0, clock });
+  const producer = new ChildProgram({ path, args, stdin: false, stdout: true, extraPipes: 0, nice, clock });
   if (ffmpeg.stdin) producer.stdout?.pipe(ffmpeg.stdin);
   return producer;
 }

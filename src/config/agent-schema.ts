@@ -163,6 +163,12 @@ export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secret
       scope: 'local',
       env: ['KVS_FFMPEG_PATH'],
     },
+    nice: {
+      doc: 'Niceness of ffmpeg and camera commands: with a higher one they leave the processor to others.',
+      format: whole(0, 19),
+      default: 0,
+      scope: 'local',
+    },
   },
   stateDirectory: {
     doc: 'Folder for caches and the last good configuration. Empty: nothing is kept.',

@@ -102,7 +102,7 @@ export interface AgentConfig {
     prometheusPort: number;
   };
   log: { level: LogLevel };
-  ffmpeg: { path: string };
+  ffmpeg: { path: string; /** 0 to 19. */ nice: number };
   /** Caches and the last good configuration; empty: nothing is kept. */
   stateDirectory: string;
   secrets: Record<string, SecretReference>;

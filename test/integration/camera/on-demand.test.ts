@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getPriority } from 'node:os';
 import { test } from 'node:test';
 import { CameraRig } from './support/camera-rig.ts';
 import { childPids } from './support/processes.ts';
@@ -68,4 +69,13 @@ test('a listener that throws harms nobody', async () => {
   hold.release();
   assert.equal(rig.camera.status().restarts, 0);
   assert.ok(rig.logged.some((line) => line.includes('this viewer is broken')));
+});
+
+test('capture steps back for other processes by the niceness that is set', async () => {
+  const rig = new CameraRig({ type: 'test' }, { ffmpegNice: 7 });
+  const hold = rig.camera.acquire();
+  await rig.more('high', 3);
+  assert.deepEqual(childPids('ffmpeg').map(getPriority), [7]);
+  hold.release();
+  await rig.stop();
 });

@@ -22,6 +22,7 @@ export const SMALL = { high: { width: 320, height: 180, fps: 15, bitrateKbps: 30
 
 export interface RigOptions extends ConfigChanges {
   ffmpegPath?: string;
+  ffmpegNice?: number;
   resolveCredentials?: NonNullable<CameraOptions['resolveCredentials']>;
 }
 
@@ -37,7 +38,7 @@ export class CameraRig {
 
   constructor(
     source: SourceConfig,
-    { ffmpegPath = 'ffmpeg', resolveCredentials, ...changes }: RigOptions = {},
+    { ffmpegPath = 'ffmpeg', ffmpegNice = 0, resolveCredentials, ...changes }: RigOptions = {},
   ) {
     const config = cameraConfig(source, {
       idleGraceSeconds: 0,
@@ -48,6 +49,7 @@ export class CameraRig {
       name: 'front',
       config,
       ffmpegPath,
+      ffmpegNice,
       clock: systemClock,
       random: systemRandom,
       log: this.#log(),

@@ -21,11 +21,21 @@ export async function heapInUse(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-/** Open sockets, timers and the like by kind. */
-export function openResources(): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
-  return counts;
+const SETTLE_MS = 5_000;
+
+/** How many of a kind (`UDPWrap`, `Timeout` …) are open. */
+export function open(kind: string): number {
+  return process.getActiveResourcesInfo().filter((each) => each === kind).length;
+}
+
+/** Resolves when no more of a kind are open than `bound`: sockets close, and werift's timers end, a little later. */
+export async function settled(kind: string, bound: number): Promise<void> {
+  const giveUpAt = performance.now() + SETTLE_MS;
+  while (open(kind) > bound) {
+    if (performance.now() > giveUpAt)
+      throw new Error(`${open(kind)} of ${kind} stay open, ${bound} are known`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** `count` viewers join, see a picture and leave in one of three ways: goodbye, without a word (replaced by the next), or mid-handshake. */
