@@ -106,7 +106,14 @@ export class CameraChannel {
       },
       createTransport,
       iceServers: () => channel.iceServers(),
-      onSession: (session) => this.metrics.viewerJoined(session),
+      onSession: (session) => {
+        const left = this.metrics.viewerJoined(session);
+        onStatus();
+        return (end) => {
+          left(end);
+          onStatus();
+        };
+      },
       clock,
       random,
       log,

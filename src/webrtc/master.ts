@@ -180,8 +180,8 @@ export class Master {
     const ended = onSession(session);
     const end = await session.serve();
     lease.release();
+    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
     ended(end);
     this.counters.ends[end] = (this.counters.ends[end] ?? 0) + 1;
-    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
   }
 }
