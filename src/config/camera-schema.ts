@@ -88,7 +88,14 @@ export const cameraShape: Shape<CameraKeys> = {
     // The service's own limit is 10 viewers a channel.
     max: { doc: 'Viewers served at once.', format: whole(1, 10), default: 10, scope: 'shadow' },
   },
-  dataChannel: { enabled: { doc: 'Accept data channels.', format: flag, default: true, scope: 'shadow' } },
+  dataChannel: {
+    enabled: {
+      doc: 'Accept data channels. Not in effect yet: they are refused.',
+      format: flag,
+      default: true,
+      scope: 'shadow',
+    },
+  },
   twcc: {
     enabled: {
       doc: 'Negotiate transport-wide congestion control feedback.',
@@ -119,7 +126,7 @@ export const cameraShape: Shape<CameraKeys> = {
   },
   storage: {
     enabled: {
-      doc: 'Record through WebRTC ingestion into the stream linked to the channel.',
+      doc: 'Record through WebRTC ingestion into the stream linked to the channel. Not in effect yet.',
       format: flag,
       default: false,
       scope: 'shadow',
