@@ -3,7 +3,7 @@ import { BadCommandError, Commands, type Command } from './iot/commands.ts';
 import type { DesiredConfig } from './iot/desired-config.ts';
 import { DeviceShadow } from './iot/device-shadow.ts';
 import { compact, DeviceStatus, type CameraStatus } from './iot/device-status.ts';
-import type { MqttConnection } from './iot/mqtt-connection.ts';
+import { MQTT_BACKOFF, type MqttConnection } from './iot/mqtt-connection.ts';
 import type { Log } from './log.ts';
 import { aborted, type Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
@@ -76,7 +76,13 @@ export class IotLink {
     const { mqtt, clock, random, log } = this.#options;
     const part = (name: string, run: Run) => supervise(run, signal, { name, clock, random, log });
     await Promise.all([
-      part('mqtt', (stop) => mqtt.run(stop)),
+      supervise((stop) => mqtt.run(stop), signal, {
+        name: 'mqtt',
+        clock,
+        random,
+        log,
+        backoff: MQTT_BACKOFF,
+      }),
       part('shadow', (stop) => this.#shadow.run(stop)),
       part('status shadow', (stop) => this.#statusShadow.run(stop)),
       part('commands', (stop) => this.#takeCommands(stop)),

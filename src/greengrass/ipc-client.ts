@@ -1,6 +1,6 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { aborted, type Clock } from '../runtime/clock.ts';
+import { orAborted, type Clock } from '../runtime/clock.ts';
 import {
   ClosedUnansweredError,
   IpcConnection,
@@ -46,7 +46,7 @@ export class IpcClient {
 
   /** The present connection or the next one. Rejects when `signal` aborts. */
   async connected(signal: AbortSignal): Promise<IpcConnection> {
-    const connection = await Promise.race([this.#next.promise, aborted(signal)]);
+    const connection = await orAborted(signal, this.#next.promise);
     if (connection) return connection;
     throw new Error('stopped while waiting for the nucleus');
   }

@@ -44,8 +44,9 @@ export class DeviceStatus {
     this.#options = options;
   }
 
-  /** Something has changed. */
+  /** Something has changed. Before `run` nothing is reported: there is no heartbeat yet. */
   update(): void {
+    if (this.#heartbeatAt === '') return;
     const { agentVersion, cameras, report, heartbeatMs = HEARTBEAT_MS } = this.#options;
     const entries = Object.entries(cameras()).map(([name, camera]) => [name, compact(camera)] as const);
     report({

@@ -1,6 +1,6 @@
 import type { http, mqtt5 } from 'aws-iot-device-sdk-v2';
-import { errorText } from '../errors.ts';
 import { orAborted, within, type Clock } from '../runtime/clock.ts';
+import { connectFailure, errorOf, lossOf, refusal, rethrow } from './mqtt-failures.ts';
 import { Operations } from './operations.ts';
 import { proxyFor } from './proxy.ts';
 import {
@@ -231,48 +231,6 @@ function presenceTopic(thingName: string): string {
 
 function presence(state: 'online' | 'offline', reason: string): string {
   return JSON.stringify({ state, reason });
-}
-
-/** Reason codes (MQTT 5 section 2.4) that have a cure worth naming. */
-const NOT_AUTHORIZED = 0x87;
-const SESSION_TAKEN_OVER = 0x8e;
-
-function connectFailure(
-  { error, connack }: mqtt5.ConnectionFailureEvent,
-  { endpoint, thingName }: DirectMqttOptions,
-): Error {
-  const where = `no MQTT connection to ${endpoint}`;
-  if (!connack) return new Error(where, { cause: errorOf(error) });
-  const code: number = connack.reasonCode;
-  const cure =
-    code === NOT_AUTHORIZED ? `: the IoT policy must allow iot:Connect as client/${thingName}-kvs` : '';
-  return new Error(`${where}, the broker refuses with reason code ${code}${cure}`);
-}
-
-function lossOf({ error, disconnect }: mqtt5.DisconnectionEvent): Error {
-  const code: number | undefined = disconnect?.reasonCode;
-  if (code === SESSION_TAKEN_OVER) {
-    return new Error('MQTT connection lost: another client has connected with the same client id');
-  }
-  return new Error('MQTT connection lost', { cause: errorOf(error) });
-}
-
-function refusal(
-  what: string,
-  { reasonCode, reasonString }: { reasonCode: number; reasonString?: unknown },
-): Error {
-  const reason = reasonString === undefined ? '' : `, ${errorText(reasonString)}`;
-  const hint = reasonCode === NOT_AUTHORIZED ? ': the IoT policy does not allow it' : '';
-  return new RefusedError(`${what} was refused with reason code ${reasonCode}${reason}${hint}`);
-}
-
-/** The library rejects with bare strings. */
-function rethrow(error: unknown): never {
-  throw errorOf(error);
-}
-
-function errorOf(error: unknown): Error {
-  return error instanceof Error ? error : new Error(errorText(error));
 }
 
 /** The library gives an ArrayBuffer, for an empty payload one that is detached and cannot be viewed. */

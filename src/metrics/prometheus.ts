@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { aborted } from '../runtime/clock.ts';
+import { orAborted } from '../runtime/clock.ts';
 import type { MetricGroup, Sample, Unit } from './sample.ts';
 
 const PREFIX = 'kvs_webrtc_';
@@ -92,7 +92,7 @@ export async function servePrometheus(options: PrometheusOptions, signal: AbortS
     if (typeof address === 'object' && address) onListening?.(address.port);
   });
   try {
-    await Promise.race([failed, aborted(signal)]);
+    await orAborted(signal, failed);
   } finally {
     server.close();
     server.closeAllConnections();

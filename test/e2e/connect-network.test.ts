@@ -75,8 +75,8 @@ describe('networks', () => {
     await page.waitForFrames(id, 15);
     const changedAt = performance.now();
     network.changeAddress();
-    const before = await page.figures(id);
-    await page.waitForFrames(id, 3 * FPS, before);
+    const figures = await page.figures(id);
+    await page.waitForFrames(id, 3 * FPS, figures);
     t.diagnostic(`${3 * FPS} pictures within ${Math.round(performance.now() - changedAt)} ms of the change`);
     assert.deepEqual(endsOf(running, status), []);
   });
@@ -87,10 +87,10 @@ describe('networks', () => {
     await page.waitForFrames(id, 15);
     network.filter('drop');
     await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
-    const before = await page.figures(id);
+    const figures = await page.figures(id);
     network.filter();
     const backAt = performance.now();
-    await page.waitForFrames(id, 2 * FPS, before);
+    await page.waitForFrames(id, 2 * FPS, figures);
     t.diagnostic(`${2 * FPS} pictures within ${Math.round(performance.now() - backAt)} ms of its end`);
     assert.deepEqual(endsOf(running, status), []);
   });

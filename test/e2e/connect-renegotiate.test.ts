@@ -10,6 +10,10 @@ const camera = {
   video: { renditions: { high: { width: 320, height: 180, fps: FPS, bitrateKbps: 300 } } },
 };
 
+function setAudio(direction: string): string {
+  return `peer.getTransceivers().find(({ receiver }) => receiver.track.kind === 'audio').direction = '${direction}'`;
+}
+
 /** Another offer of the same peer connection, as an application makes it after a change of its network or of its wishes. */
 describe('renegotiation', () => {
   let browser: Browser;
@@ -60,8 +64,8 @@ describe('renegotiation', () => {
     const pairBefore = await selectedPair(id);
     await offerAgain(id, 'peer.restartIce()');
     assert.equal(await renegotiated(status.clientId), true);
-    const before = await page.figures(id);
-    await page.waitForFrames(id, 4 * FPS, before);
+    const figures = await page.figures(id);
+    await page.waitForFrames(id, 4 * FPS, figures);
     assert.notEqual(await selectedPair(id), pairBefore);
     assert.equal(ended(status.clientId), false);
     const { video } = await page.figures(id);
@@ -73,8 +77,6 @@ describe('renegotiation', () => {
   test('sound switched off and on again: the picture goes on', async () => {
     const { id, status } = await page.play('front');
     await page.waitForFrames(id, FPS);
-    const setAudio = (direction: string) =>
-      `peer.getTransceivers().find(({ receiver }) => receiver.track.kind === 'audio').direction = '${direction}'`;
     await offerAgain(id, setAudio('inactive'));
     assert.equal(await renegotiated(status.clientId), false);
     await page.waitForFrames(id, 2 * FPS);

@@ -68,7 +68,8 @@ export class HandshakeRecords {
     if (!encrypted) {
       if (this.connected) return;
       if (type === HANDSHAKE) this.#fragments(record);
-      else this.#deliver(record);
+      // Alerts in plain text: anybody can send them.
+      else if (type === CHANGE_CIPHER_SPEC) this.#deliver(record);
     } else if (!this.#canDecrypt()) {
       if (this.#encryptedEarly.length < MAX_ENCRYPTED_EARLY) this.#encryptedEarly.push(record);
     } else if (type === HANDSHAKE && this.connected) {

@@ -13,6 +13,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { within } from '../../runtime/clock.ts';
 import type { SrtpSessionKeys } from '../secure-transport.ts';
 import type { Fingerprint } from '../sdp.ts';
+import { answerFirstHello } from './dtls-direct-hello.ts';
 import { DtlsFlight } from './dtls-flight.ts';
 import { verifyPeer } from './dtls-identity.ts';
 import { HandshakeRecords } from './dtls-records.ts';
@@ -114,6 +115,7 @@ export class DtlsAssociation {
 
   #open(role: 'client' | 'server', clock: Clock): DtlsSocket {
     const flight = new DtlsFlight(this.#send, clock);
+    let muted = false;
     const transport = {
       type: 'ice',
       address: { address: '', family: '', port: 0 },
@@ -121,7 +123,7 @@ export class DtlsAssociation {
       onData: (_data: Buffer, _address: readonly [string, number]): void => {},
       send: (data: Buffer): Promise<void> => {
         if (this.#records?.connected) this.#send(data);
-        else flight.add(data);
+        else if (!muted) flight.add(data);
         return Promise.resolve();
       },
       close: (): Promise<void> => Promise.resolve(),
@@ -136,6 +138,12 @@ export class DtlsAssociation {
       certificateRequest: true,
     };
     const socket = role === 'server' ? new DtlsServer(options) : new DtlsClient(options);
+    if (socket instanceof DtlsServer)
+      answerFirstHello(socket, (send) => {
+        muted = true;
+        send();
+        muted = false;
+      });
     this.#socket = socket;
     this.#flight = flight;
     this.#records = new HandshakeRecords(

@@ -35,11 +35,6 @@ describe('viewers of a master', () => {
     return viewer;
   }
 
-  const endLines = (stub: StubMaster) =>
-    stub.lines
-      .filter(({ message }) => message === 'viewer session ended')
-      .map(({ details }) => details['end']);
-
   test('each session ends with one reason: in the log, in the counters, and the camera is released', async () => {
     const stub = await withMaster({}, async (running) => {
       const leaving = await join(running, 'leaves');
@@ -207,4 +202,10 @@ function fasterClock(factor: number): Clock {
     after: (delayMs, callback) => systemClock.after(scaled(delayMs), callback),
     every: (intervalMs, callback) => systemClock.every(scaled(intervalMs), callback),
   };
+}
+
+function endLines({ lines }: StubMaster): unknown[] {
+  return lines
+    .filter(({ message }) => message === 'viewer session ended')
+    .map(({ details }) => details['end']);
 }

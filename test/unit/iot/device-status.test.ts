@@ -27,6 +27,8 @@ test('the cameras as they are, with a heartbeat; times to the second, reasons bo
     clock,
     heartbeatMs: 60_000,
   });
+  status.update();
+  assert.equal(reports.length, 0, 'nothing before the first heartbeat');
   const stop = new AbortController();
   const run = status.run(stop.signal);
   const common = { agentVersion: '1.2.3', startedAt: '2026-01-02T03:04:05Z', heartbeatSeconds: 60 };

@@ -71,22 +71,24 @@ describe('the DTLS handshake', () => {
     assert.equal(server.local.profile, 'AES_CM_128_HMAC_SHA1_80');
   });
 
-  test('a flight travels in one datagram', async () => {
+  test('two round trips, and each flight in one datagram', async () => {
     const ends = connect();
     await keysOf(ends);
-    // HelloVerifyRequest; ServerHello to ServerHelloDone; ChangeCipherSpec and Finished; the goodbye.
-    assert.equal(ends.sent.server.length, 4);
+    // ServerHello to ServerHelloDone; ChangeCipherSpec and Finished; the goodbye.
+    assert.equal(ends.sent.server.length, 3);
+    // ClientHello; Certificate to Finished; the goodbye.
+    assert.equal(ends.sent.client.length, 3);
     assert.ok(ends.sent.server.every(({ length }) => length <= 1_200));
   });
 
-  for (const index of [0, 1, 2])
+  for (const index of [0, 1])
     test(`the server's datagram ${index} lost: it is repeated soon`, async () => {
       const startedAt = performance.now();
       await keysOf(connect((_, i) => (i === index ? 0 : 1)));
       assert.ok(performance.now() - startedAt < 450, `${performance.now() - startedAt} ms`);
     });
 
-  for (const index of [0, 1, 2])
+  for (const index of [0, 1])
     test(`the client's datagram ${index} lost: it is repeated soon`, async () => {
       const startedAt = performance.now();
       await keysOf(connect(undefined, (_, i) => (i === index ? 0 : 1)));
@@ -148,7 +150,7 @@ describe('the DTLS handshake', () => {
   test('a server that did not sign its key exchange is refused', async () => {
     // One byte of the ephemeral key changed on the way: werift alone does not notice.
     const ends = connect((datagram, i) => {
-      if (i !== 1) return 1;
+      if (i !== 0) return 1;
       for (let at = 0; at < datagram.length;) {
         const end = at + 13 + datagram.readUInt16BE(at + 11);
         if (datagram[at] === 22 && datagram[at + 13] === 12) datagram[at + 13 + 12 + 6]! ^= 1;
