@@ -35,7 +35,7 @@ export function emfDocuments(metrics: readonly Metric[], context: EmfContext): s
   let bytes = emptyBytes;
   for (const metric of metrics.flatMap(publishable)) {
     const added = addedBytes(metric);
-    if (batch.length > 0 && batch.length === MAX_METRICS) {
+    if (batch.length > 0 && (bytes + added > maxBytes || batch.length === MAX_METRICS)) {
       documents.push(serialise(batch, context));
       batch = [];
       bytes = emptyBytes;

@@ -83,12 +83,12 @@ function isServed(decision: AcceptedRtp | AcceptedData): boolean {
 }
 
 /** True when both answer the same media in the same way. */
-export function isSameMedia(a: readonly MediaDecision[], b: readonly MediaDecision[]): boolean {
-  return a.length === b.length && a.every((decision, i) => describe(decision) === describe(b[i]));
+export function isSameMedia(a: MediaDecision, b: MediaDecision): boolean {
+  return describe(a) === describe(b);
 }
 
-function describe(decision: MediaDecision | undefined): string {
-  if (!decision?.accepted) return 'rejected';
+function describe(decision: MediaDecision): string {
+  if (!decision.accepted) return 'rejected';
   const { kind, media } = decision;
   if (decision.kind === 'application') return `${kind} ${media.mid}`;
   const { payloadType, rtx, sending, midExtension, transportCcExtension } = decision;

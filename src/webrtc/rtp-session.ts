@@ -27,37 +27,52 @@ export interface OutgoingTrack {
  * (a sender report a second).
  */
 export class RtpSession {
-  readonly senders: RtpSender[];
+  senders: RtpSender[] = [];
   /** SRTCP packets that were forged, replayed or malformed. */
   rejectedRtcp = 0;
   readonly #transport: SecureTransport;
   readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #viewer: ViewerTransport;
+  readonly #bySsrc = new Map<number, RtpSender>();
   readonly #srtcpIn: SrtcpContext;
   readonly #handler: RtcpHandler;
   #reports: Timer | undefined;
 
-  constructor(
-    tracks: readonly OutgoingTrack[],
-    keys: SrtpSessionKeys,
-    transport: SecureTransport,
-    clock: Clock,
-    random: Random,
-  ) {
+  constructor(keys: SrtpSessionKeys, transport: SecureTransport, clock: Clock, random: Random) {
     this.#transport = transport;
     this.#clock = clock;
+    this.#random = random;
     this.#srtcpIn = new SrtcpContext(deriveSessionKeys(keys.remote, 'rtcp'));
-    const viewer: ViewerTransport = { packets: transport, srtp: new SrtpSender(keys.local) };
-    if (tracks.some(({ decision }) => decision.transportCcExtension !== undefined))
-      viewer.transportSequence = new TransportSequence();
-    this.senders = tracks.map((track) => createSender(track, viewer, clock, random));
+    this.#viewer = { packets: transport, srtp: new SrtpSender(keys.local) };
     this.#handler = this.#createHandler();
   }
 
-  start(): void {
+  /** Begins to send. */
+  start(tracks: readonly OutgoingTrack[]): void {
     this.#transport.onPacket = (packet) => this.#receive(packet);
-    for (const sender of this.senders) sender.start();
-    this.#report();
+    this.update(tracks);
     this.#reports = this.#clock.every(REPORT_INTERVAL_MS, () => this.#report());
+  }
+
+  /** What was sent before under the same SSRC goes on; what is gone stops; what is new starts. */
+  update(tracks: readonly OutgoingTrack[]): void {
+    if (tracks.some(({ decision }) => decision.transportCcExtension !== undefined))
+      this.#viewer.transportSequence ??= new TransportSequence();
+    const wanted = new Set(tracks.map(({ local }) => local.ssrc));
+    for (const [ssrc, sender] of this.#bySsrc) {
+      if (wanted.has(ssrc)) continue;
+      sender.close();
+      this.#bySsrc.delete(ssrc);
+    }
+    for (const track of tracks) {
+      if (this.#bySsrc.has(track.local.ssrc)) continue;
+      const sender = createSender(track, this.#viewer, this.#clock, this.#random);
+      this.#bySsrc.set(track.local.ssrc, sender);
+      sender.start();
+      sender.report();
+    }
+    this.senders = [...this.#bySsrc.values()];
   }
 
   /** Says goodbye to the viewer and stops. */
@@ -81,14 +96,13 @@ export class RtpSession {
 
   /** Each sender heeds what names its SSRC. */
   #createHandler(): RtcpHandler {
-    const { senders } = this;
     return {
-      onReportBlock: (ssrc, block) => senders.forEach((sender) => sender.onReportBlock(ssrc, block)),
+      onReportBlock: (ssrc, block) => this.senders.forEach((sender) => sender.onReportBlock(ssrc, block)),
       onNack: (ssrc, packetId, lostAfter) =>
-        senders.forEach((sender) => sender.onNack(ssrc, packetId, lostAfter)),
-      onPictureLoss: (ssrc) => senders.forEach((sender) => sender.onPictureLoss(ssrc)),
+        this.senders.forEach((sender) => sender.onNack(ssrc, packetId, lostAfter)),
+      onPictureLoss: (ssrc) => this.senders.forEach((sender) => sender.onPictureLoss(ssrc)),
       onFullIntraRequest: (ssrc, sequence) =>
-        senders.forEach((sender) => sender.onFullIntraRequest(ssrc, sequence)),
+        this.senders.forEach((sender) => sender.onFullIntraRequest(ssrc, sequence)),
     };
   }
 }

@@ -60,7 +60,6 @@ export class ViewerSession {
   #offer: Offer;
   #negotiation: Negotiation & { ok: true };
   #tracks = new Map<MediaDecision, LocalTrack>();
-  #keys: SrtpSessionKeys | undefined;
   #media: RtpSession | undefined;
   #route: string | undefined;
   #regather: Timer | undefined;
@@ -127,7 +126,9 @@ export class ViewerSession {
     };
     if (isRestart) transport.restart(negotiation.transport);
     else for (const candidate of candidates) transport.addRemoteCandidate(`candidate:${candidate}`);
-    this.#keepOrReplaceTracks(before);
+    this.#tracks = this.#createTracks(before);
+    Object.assign(this.#timeline, this.timeline);
+    this.#media?.update(this.#outgoing());
     sendAnswer(this.#answer());
     if (isRestart) void this.#gatherServers();
     log.info({ clientId: this.clientId, iceRestart: isRestart }, 'viewer renegotiated');
@@ -178,11 +179,11 @@ export class ViewerSession {
     this.#mark('answered');
     const connected = transport.connect(this.#negotiation.transport, this.#dtlsRole());
     void this.#gatherServers();
-    this.#keys = await connected;
+    const keys = await connected;
     if (transport.iceConnectedAt !== undefined)
       this.#timeline.iceConnected = this.#sinceOffer(transport.iceConnectedAt);
     this.#mark('dtlsConnected');
-    this.#startMedia(this.#keys);
+    this.#startMedia(keys);
     log.info(
       { clientId: this.clientId, route: transport.selectedPair(), timelineMs: this.timeline },
       'viewer connected',
@@ -229,37 +230,24 @@ export class ViewerSession {
     });
   }
 
-  #createTracks(): Map<MediaDecision, LocalTrack> {
+  /** A track that the new offer leaves as it was goes on; another begins with sources (and so key streams) of its own. */
+  #createTracks(before?: Negotiation & { ok: true }): Map<MediaDecision, LocalTrack> {
     const { random, streamId } = this.#options;
     return new Map(
-      this.#negotiation.decisions
-        .filter(isSent)
-        .map((decision) => [
-          decision,
-          { ssrc: random.uint32(), rtxSsrc: random.uint32(), cname: streamId, streamId },
-        ]),
+      this.#negotiation.decisions.flatMap((decision, i) => {
+        if (!isSent(decision)) return [];
+        const earlier = before?.decisions[i];
+        const kept = earlier && isSameMedia(earlier, decision) ? this.#tracks.get(earlier) : undefined;
+        const created = { ssrc: random.uint32(), rtxSsrc: random.uint32(), cname: streamId, streamId };
+        return [[decision, kept ?? created] as const];
+      }),
     );
-  }
-
-  /** What is sent goes on where the new offer leaves it as it was; else it begins anew, with sources (and key streams) of its own. */
-  #keepOrReplaceTracks(before: Negotiation & { ok: true }): void {
-    const { decisions } = this.#negotiation;
-    const old = [...this.#tracks.values()];
-    if (isSameMedia(before.decisions, decisions)) {
-      const rtp = decisions.filter(isSent);
-      this.#tracks = new Map(rtp.flatMap((decision, i) => (old[i] ? [[decision, old[i]] as const] : [])));
-      return;
-    }
-    this.#tracks = this.#createTracks();
-    if (this.#keys) this.#startMedia(this.#keys);
   }
 
   #startMedia(keys: SrtpSessionKeys): void {
     const { transport, clock, random } = this.#options;
-    Object.assign(this.#timeline, this.timeline);
-    this.#media?.close();
-    this.#media = new RtpSession(this.#outgoing(), keys, transport, clock, random);
-    this.#media.start();
+    this.#media = new RtpSession(keys, transport, clock, random);
+    this.#media.start(this.#outgoing());
   }
 
   #outgoing(): OutgoingTrack[] {

@@ -34,6 +34,11 @@ export class AgentSite {
       ? { ...options.environment, ...probeEnvironment(probeFile) }
       : options.environment;
     const site = await startSite({ ...options, ...(environment && { environment }) });
+    // A benchmark that died must not leave its agent behind.
+    const { pid } = site.agent;
+    const end = () => process.kill(pid);
+    process.once('exit', end);
+    void site.agent.exited.then(() => process.off('exit', end));
     const startedInMs = await site.masterConnected();
     if (cpu !== undefined) bindTo(site.agent.pid, cpu);
     return new AgentSite(site, startedInMs, probeFile);

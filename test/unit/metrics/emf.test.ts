@@ -84,7 +84,7 @@ describe('EMF documents', () => {
           assert.equal(seen.has(metric.name), finite.length > 0);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 60, endOnFailure: true },
     );
   });
 });
