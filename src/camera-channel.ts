@@ -15,7 +15,7 @@ import type { SignalingHandler, SignalingStatus } from './signaling/signaling-st
 import type { Signaling } from './signaling/signaling.ts';
 import { Master, type MasterCounters } from './webrtc/master.ts';
 import type { Capabilities } from './webrtc/negotiate.ts';
-import type { SecureTransport } from './webrtc/secure-transport.ts';
+import type { IceServer, SecureTransport } from './webrtc/secure-transport.ts';
 import type { ViewerStreams } from './webrtc/viewer-session.ts';
 
 export interface CameraChannelOptions {
@@ -23,6 +23,8 @@ export interface CameraChannelOptions {
   config: CameraConfig;
   createCamera: (config: CameraConfig) => Camera;
   channel: SignalingChannel;
+  /** Asked beside the TURN servers that the channel has. */
+  stunServers: readonly IceServer[];
   createSignaling: (handler: SignalingHandler) => Signaling;
   createTransport: () => SecureTransport;
   /** What it needs beside the camera itself. */
@@ -59,6 +61,7 @@ export class CameraChannel {
       config,
       createCamera,
       channel,
+      stunServers,
       createSignaling,
       createTransport,
       clock,
@@ -105,7 +108,7 @@ export class CameraChannel {
           this.#signaling.sendCandidate(clientId, { candidate, sdpMid: '0', sdpMLineIndex: 0 }),
       },
       createTransport,
-      iceServers: () => channel.iceServers(),
+      iceServers: () => iceServers(channel, stunServers, log),
       onSession: (session) => {
         const left = this.metrics.viewerJoined(session);
         onStatus();
@@ -230,4 +233,19 @@ function capabilities({ video, audio, twcc }: CameraConfig): Capabilities {
     dataChannel: false,
     twcc: twcc.enabled,
   };
+}
+
+/** STUN serves on where TURN servers cannot be had. */
+async function iceServers(
+  channel: SignalingChannel,
+  stunServers: readonly IceServer[],
+  log: Log,
+): Promise<IceServer[]> {
+  try {
+    return [...stunServers, ...(await channel.iceServers())];
+  } catch (error) {
+    if (stunServers.length === 0) throw error;
+    log.warn({ error: errorText(error) }, 'no TURN servers: viewers behind strict firewalls cannot connect');
+    return [...stunServers];
+  }
 }

@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { AwsControlPlane } from './signaling/aws-control-plane.ts';
+import { stunServer } from './signaling/control-plane.ts';
 import { SignalingChannel, type OnDuration } from './signaling/channel.ts';
 import { ClockSkew } from './signaling/clock-skew.ts';
 import { Signaling } from './signaling/signaling.ts';
@@ -64,7 +65,7 @@ export class CameraFactory {
     const { credentials, controlPlane, skew, httpsAgent, dtls, mdns } = this.#shared;
     const metrics: CameraChannelOptions['metrics'] = telemetry.forCamera();
     const log = this.#options.log.child({ camera: name });
-    const { region, endpoint, createChannel } = config.aws;
+    const { region, endpoint, useDualStack, useStun, createChannel } = config.aws;
     const { stateDirectory, ffmpeg, secrets } = config;
     const { channelName, ice } = camera;
     const network = new LocalNetwork(ice, clock);
@@ -98,6 +99,7 @@ export class CameraFactory {
           log,
         }),
       channel,
+      stunServers: useStun ? [stunServer(region, useDualStack)] : [],
       createSignaling: (handler) =>
         new Signaling({
           channel,

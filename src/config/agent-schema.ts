@@ -24,6 +24,12 @@ export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secret
     },
     useFips: { doc: 'Use the FIPS endpoints.', format: flag, default: false, scope: 'local' },
     useDualStack: { doc: 'Use the IPv4 and IPv6 endpoints.', format: flag, default: false, scope: 'local' },
+    useStun: {
+      doc: "Ask the region's STUN server for this device's public address.",
+      format: flag,
+      default: true,
+      scope: 'local',
+    },
     createChannel: {
       doc: "Create a camera's signaling channel where it does not exist.",
       format: flag,

@@ -75,6 +75,8 @@ export interface AgentConfig {
     endpoint: string;
     useFips: boolean;
     useDualStack: boolean;
+    /** Ask the region's STUN server for this device's public address. */
+    useStun: boolean;
     /** Create a camera's signaling channel where it does not exist. */
     createChannel: boolean;
   };

@@ -165,7 +165,8 @@ export class LocalCloud {
   agentConfig<T extends object>(device: Device, settings: T) {
     const { thingName, certificatePath, privateKeyPath, rootCaPath } = device;
     return {
-      aws: { region: this.context.region },
+      // There is no STUN server of the region's here, and nothing is to be asked outside of this machine.
+      aws: { region: this.context.region, useStun: false },
       device: { thingName, certificatePath, privateKeyPath, rootCaPath },
       credentials: { source: 'x509', endpoint: this.credentialsEndpoint, roleAlias: ROLE_ALIAS },
       mqtt: this.#iotCore

@@ -114,7 +114,7 @@ for (const profile of ['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM'] as const) 
           for (const link of links)
             link.path.watched = link.path.next >= WATCHED_FROM && link.path.next < WATCHED_TO;
           if (links.some(({ path }) => path.watched)) await nextTurn();
-          await Promise.all(over.map(({ path, receiver }) => receiver.complete(path.lastWatched)));
+          await Promise.all(over.map(({ path, receiver, sender }) => receiver.complete(path.lastWatched).catch((e)=>{console.log('DBG', links.findIndex(l=>l.receiver===receiver), path.next, path.lastWatched, receiver.debug(), sender.stats()); throw e;})));
         }
       } finally {
         for (const { sender, receiver, path } of links) {

@@ -66,13 +66,14 @@ export class WeriftReceiver {
     return this.#socket.address().port;
   }
 
-  /** Resolves when every packet from the first received one up to `last` is there. */
+  /** Resolves when every packet from the first received one up to `last` is there, which may itself be lost. */
   async complete(last: number): Promise<void> {
     const signal = AbortSignal.timeout(20_000);
-    while (this.#highest < last || this.#missing().length > 0)
-      await once(this.#socket, 'message', { signal });
+    this.#highest = Math.max(this.#highest, last);
+    while (this.#missing().length > 0) await once(this.#socket, 'message', { signal });
   }
 
+  debug() { return {first:this.#first, highest:this.#highest, n:this.payloads.size, missing:this.#missing().length, m:this.#missing().slice(0,10), dropped:this.dropped, refused:this.refused, repaired:this.repaired, port:this.#sender.port}; }
   close(): void {
     clearInterval(this.#nack);
     this.#socket.close();
@@ -100,7 +101,7 @@ export class WeriftReceiver {
 
   #missing(): number[] {
     const missing: number[] = [];
-    for (let index = this.#first; index < this.#highest; index++)
+    for (let index = this.#first; index <= this.#highest; index++)
       if (!this.payloads.has(index)) missing.push(index & 0xffff);
     return missing;
   }
