@@ -183,7 +183,7 @@ function install(
   const { recipe, decompressedPath, user, publish } = device;
   const runner = core.nucleus.install(recipe, {
     decompressedPath,
-    merge: { cameras: { front: camera }, ...merge },
+    merge: { aws: { useStun: false }, cameras: { front: camera }, ...merge },
     environment: {
       ...cloud.agentEnvironment(),
       NODE_EXTRA_CA_CERTS: publish(cloud.caPath),
