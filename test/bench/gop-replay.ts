@@ -66,18 +66,15 @@ async function joinMany(page: ViewerPage, gopSeconds: number): Promise<Join[]> {
   return joins;
 }
 
+function row(name: string, values: number[]): (string | number)[] {
+  return [name, quantile(values, 0), median(values), quantile(values, 0.95), quantile(values, 1)];
+}
+
 /** Prints a case; true where it is within its bounds. */
 function report(joins: readonly Join[], gopSeconds: number, maxLiveMs: number): boolean {
   const first = joins.map(({ firstPictureMs }) => firstPictureMs);
   const live = joins.map(({ liveMs }) => liveMs);
   const freezes = joins.map((each) => each.freezes);
-  const row = (name: string, values: number[]) => [
-    name,
-    quantile(values, 0),
-    median(values),
-    quantile(values, 0.95),
-    quantile(values, 1),
-  ];
   const rows = [
     row('connected to first picture', first),
     row('connected to live edge', live),

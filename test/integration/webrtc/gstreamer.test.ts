@@ -14,10 +14,10 @@ interface Said {
   offer?: string;
   candidate?: string;
   state?: string;
-  frames?: number;
+  packets?: number;
 }
 
-test("GStreamer's webrtcbin (libnice, OpenSSL, libsrtp) watches, and says goodbye", async () => {
+test("GStreamer's webrtcbin (libnice, OpenSSL, libsrtp) watches", async () => {
   const stub = new StubMaster({ dtls: new DtlsLoader() });
   const child = spawn('/usr/bin/python3', [SCRIPT], { stdio: ['pipe', 'pipe', 'inherit'] });
   const events = new EventEmitter();
@@ -26,24 +26,21 @@ test("GStreamer's webrtcbin (libnice, OpenSSL, libsrtp) watches, and says goodby
     const said: Said = JSON.parse(line);
     if (said.offer !== undefined) events.emit('offer', said.offer);
     if (said.candidate !== undefined) stub.master.onCandidate('gstreamer', said.candidate);
-    if (said.frames === 30) events.emit('frames');
+    if (said.packets === 60) events.emit('packets');
   });
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const frames = once(events, 'frames', { signal });
+    const packets = once(events, 'packets', { signal });
     const [offer]: unknown[] = await once(events, 'offer', { signal });
     const answer = await stub.answerTo('gstreamer', String(offer));
     tell({ answer });
     // webrtcbin takes the candidates of an answer as well; KVS viewers get them one by one, too.
     for (const [, candidate] of answer.matchAll(/^a=(candidate:.*)\r$/gm)) tell({ candidate });
-    await frames;
+    await packets;
     assert.equal(stub.master.viewers, 1);
-    child.stdin.end();
-    await once(child, 'exit', { signal });
-    await stub.ended(1, TIMEOUT_MS);
-    assert.deepEqual(stub.ends, ['closed-by-viewer']);
   } finally {
     child.kill();
+    await once(child, 'exit');
     await stub.close();
   }
 });

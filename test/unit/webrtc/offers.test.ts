@@ -127,7 +127,6 @@ describe('offers of', () => {
         { sessionId: 1, version: 2 },
       );
       assert.match(answer, new RegExp(`^a=group:BUNDLE ${expected.bundle}\r$`, 'm'));
-      const kinds = (sdp: string) => [...sdp.matchAll(/^m=(\w+) (\d+)/gm)].map((match) => match[1]);
       assert.deepEqual(kinds(answer), kinds(read(name)));
       assert.doesNotMatch(answer, /^m=\w+ 0 /m);
       // An answer is read by the same rules as an offer.
@@ -204,3 +203,8 @@ describe('variants', () => {
     assert.ok(negotiate(parseOffer(strange), capabilities).ok);
   });
 });
+
+/** The kinds of an SDP's media sections, in order. */
+function kinds(sdp: string): (string | undefined)[] {
+  return [...sdp.matchAll(/^m=(\w+) (\d+)/gm)].map((match) => match[1]);
+}

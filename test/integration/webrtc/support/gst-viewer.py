@@ -1,6 +1,6 @@
 """A viewer made of GStreamer's webrtcbin: libnice, OpenSSL and libsrtp instead of a browser's stack.
 
-One JSON object a line. Out: {"offer": sdp}, {"candidate": line}, {"state": ICE state}, {"frames": count}.
+One JSON object a line. Out: {"offer": sdp}, {"candidate": line}, {"state": ICE state}, {"packets": count}.
 In: {"answer": sdp}, {"candidate": line}. Ends with its input.
 """
 
@@ -27,7 +27,7 @@ def say(**message):
 
 class Viewer:
     def __init__(self):
-        self.frames = 0
+        self.packets = 0
         self.pipeline = Gst.Pipeline.new("viewer")
         self.webrtc = Gst.ElementFactory.make("webrtcbin", "webrtc")
         self.webrtc.set_property("bundle-policy", "max-bundle")
@@ -54,20 +54,18 @@ class Viewer:
         say(state=webrtc.get_property("ice-connection-state").value_nick)
 
     def pad_added(self, _, pad):
-        depay = Gst.ElementFactory.make("rtph264depay")
+        """Packets that libsrtp has proven and decrypted, in their order."""
         sink = Gst.ElementFactory.make("fakesink")
         sink.set_property("signal-handoffs", True)
         sink.set_property("sync", False)
-        sink.connect("handoff", self.frame_came)
-        for element in (depay, sink):
-            self.pipeline.add(element)
-            element.sync_state_with_parent()
-        depay.link(sink)
-        pad.link(depay.get_static_pad("sink"))
+        sink.connect("handoff", self.packet_came)
+        self.pipeline.add(sink)
+        sink.sync_state_with_parent()
+        pad.link(sink.get_static_pad("sink"))
 
-    def frame_came(self, *_):
-        self.frames += 1
-        say(frames=self.frames)
+    def packet_came(self, *_):
+        self.packets += 1
+        say(packets=self.packets)
 
     def receive(self, message):
         if "answer" in message:

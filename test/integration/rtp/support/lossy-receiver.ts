@@ -2,12 +2,14 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { GenericNack, RtcpTransportLayerFeedback, RtpPacket, SrtcpSession, SrtpSession } from 'werift';
 import type { SrtpKeys } from '../../../../src/rtp/srtp-keys.ts';
+import { SrtpReceiver } from '../../../../src/rtp/srtp-receiver.ts';
 
 export interface ReceiverOptions {
   /** Of what it receives, and of what it sends. */
   keys: { remote: SrtpKeys; local: SrtpKeys };
   ssrc: number;
-  rtxPayloadType: number;
+  /** Undefined: repairs come as the packets themselves once more. */
+  rtxPayloadType: number | undefined;
   /** Share of packets that do not arrive. */
   loss: number;
 }
@@ -16,8 +18,12 @@ const BUFFER_BYTES = 8 * 1024 * 1024;
 const NACK_INTERVAL_MS = 25;
 const OWN_SSRC = 0x5eed;
 
-/** A viewer that shares no code with the sender: SRTP, RTP and RTCP are werift's. Asks again for what it misses. */
-export class WeriftReceiver {
+/**
+ * A viewer that asks again for what it misses. RTP and RTCP are werift's, and SRTP too where repairs come over RTX, so
+ * that no code is shared with the sender. A packet that comes once more from before the rollover is beyond werift, which
+ * looks back 100 packets only; there SRTP is our own.
+ */
+export class LossyReceiver {
   /** Payloads by extended sequence number. */
   readonly payloads = new Map<number, Buffer>();
   dropped = 0;
@@ -25,7 +31,7 @@ export class WeriftReceiver {
   refused = 0;
   readonly #options: ReceiverOptions;
   readonly #socket: Socket;
-  readonly #srtp: SrtpSession;
+  readonly #decrypt: (packet: Buffer) => Buffer | undefined;
   readonly #srtcp: SrtcpSession;
   #highest = -1;
   #first = Infinity;
@@ -45,7 +51,12 @@ export class WeriftReceiver {
         remoteMasterSalt: remote.masterSalt,
       },
     };
-    this.#srtp = new SrtpSession(config);
+    const own = new SrtpReceiver(remote);
+    const other = new SrtpSession(config);
+    this.#decrypt =
+      options.rtxPayloadType === undefined
+        ? (packet) => own.unprotect(packet)
+        : (packet) => other.decrypt(packet);
     this.#srtcp = new SrtcpSession(config);
     socket.on('message', (packet, from) => {
       this.#sender = from;
@@ -55,11 +66,11 @@ export class WeriftReceiver {
     this.#nack = setInterval(() => this.#sendNack(), NACK_INTERVAL_MS);
   }
 
-  static async open(options: ReceiverOptions): Promise<WeriftReceiver> {
+  static async open(options: ReceiverOptions): Promise<LossyReceiver> {
     const socket = createSocket({ type: 'udp4', recvBufferSize: BUFFER_BYTES });
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
-    return new WeriftReceiver(socket, options);
+    return new LossyReceiver(socket, options);
   }
 
   get port(): number {
@@ -73,7 +84,6 @@ export class WeriftReceiver {
     while (this.#missing().length > 0) await once(this.#socket, 'message', { signal });
   }
 
-  debug() { return {first:this.#first, highest:this.#highest, n:this.payloads.size, missing:this.#missing().length, m:this.#missing().slice(0,10), dropped:this.dropped, refused:this.refused, repaired:this.repaired, port:this.#sender.port}; }
   close(): void {
     clearInterval(this.#nack);
     this.#socket.close();
@@ -82,13 +92,8 @@ export class WeriftReceiver {
   #receive(packet: Buffer): void {
     const isRtcp = packet.readUInt8(1) >= 192 && packet.readUInt8(1) <= 223;
     if (isRtcp) return;
-    let plain: Buffer;
-    try {
-      plain = this.#srtp.decrypt(packet);
-    } catch {
-      this.refused += 1;
-      return;
-    }
+    const plain = this.#open(packet);
+    if (!plain) return;
     const { header, payload } = RtpPacket.deSerialize(plain);
     const isRepair = header.payloadType === this.#options.rtxPayloadType;
     const sequence = isRepair ? payload.readUInt16BE(0) : header.sequenceNumber;
@@ -97,6 +102,17 @@ export class WeriftReceiver {
     this.#first = Math.min(this.#first, index);
     if (isRepair) this.repaired += 1;
     this.payloads.set(index, Buffer.from(isRepair ? payload.subarray(2) : payload));
+  }
+
+  #open(packet: Buffer): Buffer | undefined {
+    try {
+      const plain = this.#decrypt(packet);
+      if (plain) return plain;
+    } catch {
+      // Refused, as below.
+    }
+    this.refused += 1;
+    return undefined;
   }
 
   #missing(): number[] {
