@@ -45,11 +45,11 @@ export function projectVersion(): string {
  */
 const builtinModules: Plugin = {
   name: 'builtin-modules',
-  setup(build) {
-    build.onResolve({ filter: /^[a-z]/ }, ({ path, kind }) =>
+  setup(plugin) {
+    plugin.onResolve({ filter: /^[a-z]/ }, ({ path, kind }) =>
       kind === 'import-statement' && isBuiltin(path) ? { path, namespace: 'builtin' } : undefined,
     );
-    build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+    plugin.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
       loader: 'js',
     }));
