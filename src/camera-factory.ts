@@ -67,7 +67,7 @@ export class CameraFactory {
     const log = this.#options.log.child({ camera: name });
     const { region, endpoint, useDualStack, useStun, createChannel } = config.aws;
     const { stateDirectory, ffmpeg, secrets } = config;
-    const { channelName, ice } = camera;
+    const { channelName, ice, srtp } = camera;
     const network = new LocalNetwork(ice, clock);
     // Where a picture is to be had at once; a failure is the first viewer's to tell.
     if (camera.prewarm) dtls.load().catch(() => {});
@@ -116,6 +116,7 @@ export class CameraFactory {
       createTransport: () =>
         new PeerTransport(dtls, {
           transportPolicy: ice.transportPolicy,
+          preferGcm: srtp.preferGcm,
           network,
           mdns,
           proxyFor: (host) => proxyFor(host, env),

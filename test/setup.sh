@@ -107,6 +107,9 @@ if [ "$purpose" = test ]; then
   need_file "${plugins}rtpmanager.so" gstreamer1.0-plugins-good
   need_file "${plugins}videoparsersbad.so" gstreamer1.0-plugins-bad
   need_file "${plugins}x264.so" gstreamer1.0-plugins-ugly
+  # webrtcbin (of plugins-bad) as a viewer.
+  need_file "${plugins}nice.so" gstreamer1.0-nice
+  need_file '/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib' gir1.2-gst-plugins-bad-1.0
   need_file '/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib' gir1.2-gst-rtsp-server-1.0
   need_file '/usr/lib/python3/dist-packages/gi/__init__.py' python3-gi
   # GStreamer's webrtcbin as a viewer.

@@ -3,8 +3,10 @@ import type { AccessUnit } from '../rtp/access-unit.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 const FRAME_MS = 20;
-/** So long without a frame, and silence takes over. */
+/** So long without a frame, and silence takes over … */
 const SILENCE_AFTER_MS = 500;
+/** … which is looked at so often: a timer for each frame would wake the device for nothing. */
+const WATCH_MS = 50;
 
 /** 20 ms of silence. Opus: one CELT full-band mono frame without energy; G.711: 160 zero samples. */
 const SILENT_FRAME: Record<AudioCodec, Buffer> = {
@@ -43,7 +45,7 @@ export class AudioTrack {
   start(): void {
     const { clock } = this.#options;
     this.#lastRealAt = clock.monotonic();
-    this.#timer ??= clock.every(FRAME_MS, () => this.#tick());
+    this.#timer ??= clock.after(FRAME_MS, () => this.#tick());
   }
 
   stop(): void {
@@ -62,6 +64,14 @@ export class AudioTrack {
   }
 
   #tick(): void {
+    this.#fillSilence();
+    // Whoever was told of a change may have stopped it.
+    if (this.#timer === undefined) return;
+    const waitMs = this.#state === 'silence' ? FRAME_MS : WATCH_MS;
+    this.#timer = this.#options.clock.after(waitMs, () => this.#tick());
+  }
+
+  #fillSilence(): void {
     const { clock, silenceWanted, codec } = this.#options;
     const uptime = clock.monotonic();
     if (!silenceWanted()) {

@@ -39,6 +39,7 @@ const AUTO_ENCODERS: Record<VideoCodec, readonly { name: string; nodes?: readonl
     { name: 'libopenh264' },
   ],
   h265: [{ name: 'hevc_vaapi', nodes: ['/dev/dri', /^renderD128$/] }, { name: 'libx265' }],
+  vp8: [{ name: 'vp8_vaapi', nodes: ['/dev/dri', /^renderD128$/] }, { name: 'libvpx' }],
 };
 
 const known = new Map<string, Ffmpeg>();

@@ -6,6 +6,7 @@ import { H265_RULES } from './h265.ts';
 import type { NutPacket } from './nut-demuxer.ts';
 import type { NutStream } from './nut-headers.ts';
 import type { Timeline } from './timeline.ts';
+import { VP8_FRAMER } from './vp8.ts';
 
 /** The source's video cannot be passed through as it is; encoding it would help. */
 export class NotPassableError extends Error {
@@ -36,6 +37,7 @@ const CODEC_OF_TAG: Record<string, MediaCodec> = {
   hevc: 'h265',
   hvc1: 'h265',
   hev1: 'h265',
+  VP80: 'vp8',
   Opus: 'opus',
   '\x07\0\0\0': 'pcmu',
   '\x06\0\0\0': 'pcma',
@@ -44,6 +46,13 @@ const CODEC_OF_TAG: Record<string, MediaCodec> = {
 /** No viewer waits longer for its first picture; some encoders never send a whole one (intra refresh). */
 const LONGEST_WAIT_FOR_KEYFRAME_MS = 12_000;
 
+type Framer = Pick<AnnexBFramer, 'picture' | 'parameterSets'>;
+
+function createFramer(codec: MediaCodec, codecPrivate: Buffer): Framer {
+  if (codec === 'vp8') return VP8_FRAMER;
+  return new AnnexBFramer(codec === 'h264' ? H264_RULES : H265_RULES, codecPrivate);
+}
+
 /** Makes access units of the packets of one track of one run. */
 export class TrackReader {
   readonly #plan: TrackPlan;
@@ -51,7 +60,7 @@ export class TrackReader {
   readonly #timeline: Timeline;
   /** Pass-through that nobody demanded: better encode than send what does not play. */
   readonly #fussy: boolean;
-  #framer: AnnexBFramer | undefined;
+  #framer: Framer | undefined;
   #info: TrackInfo | undefined;
   #firstPtsMs: number | undefined;
   #latestPtsMs = -Infinity;
@@ -80,7 +89,7 @@ export class TrackReader {
     }
     if (this.#framer === undefined) {
       this.#checkedCodec(stream);
-      this.#framer = new AnnexBFramer(codec === 'h264' ? H264_RULES : H265_RULES, stream.codecPrivate);
+      this.#framer = createFramer(codec, stream.codecPrivate);
       if (stream.decodeDelay > 0) this.#sawReordering();
     }
     if (packet.ptsMs < this.#latestPtsMs) this.#sawReordering();
@@ -103,7 +112,7 @@ export class TrackReader {
     throw new NotPassableError(`the source's ${this.#plan.kind} is ${tag}, not ${this.#plan.codec}`);
   }
 
-  #describe(framer: AnnexBFramer, stream: NutStream): TrackInfo {
+  #describe(framer: Framer, stream: NutStream): TrackInfo {
     const codec = this.#plan.codec;
     const profileLevelId = codec === 'h264' ? h264ProfileLevelId(framer.parameterSets) : undefined;
     if (this.#fussy && codec === 'h264' && !isPlayableH264(profileLevelId)) {

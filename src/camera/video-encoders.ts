@@ -17,6 +17,7 @@ const ENCODER_OPTIONS: Record<string, string> = {
   libx264: '-preset superfast -tune zerolatency -profile:v baseline -sc_threshold 0',
   libx265:
     '-preset ultrafast -tune zerolatency -profile:v main -forced-idr 1 -x265-params scenecut=0:bframes=0:log-level=error',
+  libvpx: '-deadline realtime -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -error-resilient 1',
   libopenh264: '-profile:v constrained_baseline -allow_skip_frames 1',
   h264_vaapi: '-profile:v constrained_baseline -async_depth 1',
   hevc_vaapi: '-profile:v main -async_depth 1',

@@ -26,7 +26,7 @@ export const cameraShape: Shape<CameraKeys> = {
     scope: 'shadow',
   },
   video: {
-    codec: { doc: 'Video codec.', format: choice('h264', 'h265'), default: 'h264', scope: 'shadow' },
+    codec: { doc: 'Video codec.', format: choice('h264', 'h265', 'vp8'), default: 'h264', scope: 'shadow' },
     encoder: {
       doc: '`auto`, `copy` (the source as it is) or the name of an ffmpeg encoder.',
       format: text('name', 'auto, copy or the name of an ffmpeg encoder', /^[a-z][a-z0-9_]{1,31}$/),
@@ -121,6 +121,14 @@ export const cameraShape: Shape<CameraKeys> = {
       doc: 'Network interfaces whose addresses are offered to viewers, e.g. `eth0`. Empty: all.',
       format: orNone(list(text('name', 'names of network interfaces', /^[\w.:@-]{1,15}$/))),
       default: [],
+      scope: 'shadow',
+    },
+  },
+  srtp: {
+    preferGcm: {
+      doc: 'Encrypt media with AES-GCM rather than AES-CM and HMAC-SHA1 where the viewer has both. Costs about half as much CPU again.',
+      format: flag,
+      default: false,
       scope: 'shadow',
     },
   },

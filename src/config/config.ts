@@ -1,6 +1,6 @@
 import type { LogLevel } from '../log.ts';
 
-export type VideoCodec = 'h264' | 'h265';
+export type VideoCodec = 'h264' | 'h265' | 'vp8';
 export type AudioCodec = 'opus' | 'pcmu' | 'pcma';
 
 /** Where a camera's picture and sound come from. `ref` names an entry of the local `sources`. */
@@ -48,6 +48,7 @@ export interface CameraConfig {
   viewers: { max: number };
   dataChannel: { enabled: boolean };
   twcc: { enabled: boolean };
+  srtp: { preferGcm: boolean };
   ice: {
     /** `relay`: viewers are reached through TURN only, and do not learn the device's addresses. */
     transportPolicy: 'all' | 'relay';

@@ -5,7 +5,7 @@ import type { DtlsAssociation } from './dtls.ts';
 export interface LoadedDtls {
   fingerprint: Fingerprint;
   /** @param onClosed The peer said that it is over. */
-  associate(send: (datagram: Buffer) => void, onClosed: () => void): DtlsAssociation;
+  associate(send: (datagram: Buffer) => void, onClosed: () => void, preferGcm: boolean): DtlsAssociation;
 }
 
 /**
@@ -26,6 +26,6 @@ async function loadDtls(): Promise<LoadedDtls> {
   const certificate = await prepareCertificate();
   return {
     fingerprint: certificateFingerprint(certificate),
-    associate: (send, onClosed) => new DtlsAssociation(certificate, send, onClosed),
+    associate: (send, onClosed, preferGcm) => new DtlsAssociation(certificate, send, onClosed, preferGcm),
   };
 }

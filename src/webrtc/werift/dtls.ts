@@ -60,6 +60,7 @@ export class DtlsAssociation {
   readonly #certificate: DtlsCertificate;
   readonly #send: (datagram: Buffer) => void;
   readonly #onClosed: () => void;
+  readonly #preferGcm: boolean;
   readonly #early: Buffer[] = [];
   #socket: DtlsSocket | undefined;
   #records: HandshakeRecords | undefined;
@@ -67,8 +68,17 @@ export class DtlsAssociation {
   #closed = false;
   #fail: (error: Error) => void = () => {};
 
-  /** @param onClosed The peer said that it is over. */
-  constructor(certificate: DtlsCertificate, send: (datagram: Buffer) => void, onClosed: () => void) {
+  /**
+   * @param onClosed The peer said that it is over.
+   * @param preferGcm AEAD_AES_128_GCM before AES-CM, where the peer has both.
+   */
+  constructor(
+    certificate: DtlsCertificate,
+    send: (datagram: Buffer) => void,
+    onClosed: () => void,
+    preferGcm = false,
+  ) {
+    this.#preferGcm = preferGcm;
     this.#certificate = certificate;
     this.#send = send;
     this.#onClosed = onClosed;
@@ -133,7 +143,7 @@ export class DtlsAssociation {
       key: this.#certificate.privateKey,
       signatureHash: this.#certificate.signatureHash,
       transport,
-      srtpProfiles: PROFILES.map(({ id }) => id),
+      srtpProfiles: (this.#preferGcm ? PROFILES.toReversed() : PROFILES).map(({ id }) => id),
       extendedMasterSecret: true,
       certificateRequest: true,
     };

@@ -14,6 +14,11 @@ import type { DtlsLoader } from './dtls-loader.ts';
 
 const MAX_EARLY_CANDIDATES = 64;
 
+export interface PeerTransportOptions extends IceOptions {
+  /** AES-GCM before AES-CM for SRTP, where the peer has both. */
+  preferGcm?: boolean;
+}
+
 /** ICE by `IceAgent`, DTLS over it by `DtlsAssociation`. */
 export class PeerTransport implements SecureTransport {
   onCandidate: (candidate: string) => void = () => {};
@@ -21,7 +26,7 @@ export class PeerTransport implements SecureTransport {
   onEnd: (end: TransportEnd) => void = () => {};
   onNetworkChange: () => void = () => {};
   iceConnectedAt: number | undefined;
-  readonly #options: IceOptions;
+  readonly #options: PeerTransportOptions;
   readonly #ice: IceAgent;
   readonly #loader: DtlsLoader;
   #fingerprint: Fingerprint | undefined;
@@ -30,7 +35,7 @@ export class PeerTransport implements SecureTransport {
   #early: string[] | undefined = [];
   #closed = false;
 
-  constructor(loader: DtlsLoader, options: IceOptions) {
+  constructor(loader: DtlsLoader, options: PeerTransportOptions) {
     this.#options = options;
     this.#loader = loader;
     this.#ice = new IceAgent(options, {
@@ -66,6 +71,7 @@ export class PeerTransport implements SecureTransport {
     this.#dtls = dtls.associate(
       (datagram) => this.#ice.send(datagram),
       () => this.#end('closed-by-peer'),
+      this.#options.preferGcm ?? false,
     );
   }
 

@@ -12,12 +12,12 @@ export interface LoopDelay {
   max: number;
 }
 
+const ms = (nanoseconds: number) => nanoseconds / 1e6;
 const file = process.env['KVS_PROBE_FILE'];
 if (file !== undefined) {
   const delays = monitorEventLoopDelay({ resolution: 5 });
   delays.enable();
   process.on('SIGUSR2', () => {
-    const ms = (nanoseconds: number) => nanoseconds / 1e6;
     const figures: LoopDelay = {
       p50: ms(delays.percentile(50)),
       p99: ms(delays.percentile(99)),

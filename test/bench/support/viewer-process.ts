@@ -9,7 +9,7 @@ import { LatencyRecorder } from './latency-recorder.ts';
 import { LightViewer, type LightViewerOptions } from './light-viewer.ts';
 import type { SourceCounts } from './packet-counter.ts';
 
-export type ViewerRequest =
+type ViewerRequest =
   | { type: 'offer'; id: string; options: LightViewerOptions & { latencies?: boolean } }
   | { type: 'accept'; id: string; answer: string }
   | { type: 'listen'; id: string }
@@ -32,16 +32,21 @@ async function handle(request: ViewerRequest): Promise<unknown> {
       return viewer.offer();
     }
     case 'accept':
-      return viewers.get(request.id)?.accept(request.answer);
+      return accept(request.id, request.answer);
     case 'listen':
       return listen(request.id);
     case 'counts':
       return counts();
     case 'latencies':
       return latency.take();
-    case 'close':
+    default:
       return close();
   }
+}
+
+async function accept(id: string, answer: string): Promise<null> {
+  await viewers.get(id)?.accept(answer);
+  return null;
 }
 
 async function listen(id: string): Promise<number> {
@@ -66,11 +71,12 @@ function counts(): Record<string, SourceCounts[]> {
   return Object.fromEntries([...light, ...bare]);
 }
 
-async function close(): Promise<void> {
+async function close(): Promise<null> {
   await Promise.all([...viewers.values()].map((viewer) => viewer.close()));
   for (const { socket } of plain.values()) socket.close();
   viewers.clear();
   plain.clear();
+  return null;
 }
 
 answerRequests((text) => {

@@ -16,6 +16,7 @@ export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}):
     viewers: { max: 10 },
     dataChannel: { enabled: true },
     twcc: { enabled: true },
+    srtp: { preferGcm: false },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },
     storage: { enabled: false },
     ...changes,
