@@ -27,6 +27,7 @@ test('a camera needs no more than a source; everything else has a default', () =
     dataChannel: { enabled: true },
     twcc: { enabled: true },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },
+    srtp: { preferGcm: false },
     storage: { enabled: false },
   });
 });
