@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
-import { startSite, type Site } from '../cloud/site.ts';
-import { connect, type SignalingClient } from '../integration/cloud/support/signaling-client.ts';
+import { startSite, type Site } from '../../cloud/site.ts';
+import { connect, type SignalingClient } from '../../integration/cloud/support/signaling-client.ts';
 
-const SCRIPT = join(import.meta.dirname, 'support/gst-viewer.py');
+const SCRIPT = join(import.meta.dirname, '../../e2e/support/gst-viewer.py');
 const picture = { width: 640, height: 360, fps: 15, bitrateKbps: 600 };
 const SECONDS = 4;
 const TIMEOUT_MS = 30_000;

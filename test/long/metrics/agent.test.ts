@@ -10,7 +10,7 @@ import { startConsole, type Console } from '../../cloud/console/server.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { launchBrowser, openViewerPage, type Figures, type ViewerPage } from '../../e2e/support/browser.ts';
 import { checkedEmf } from '../../unit/metrics/support/emf-schema.ts';
-import { closeCloud, Inbox } from '../iot/support/device.ts';
+import { closeCloud, Inbox } from '../../integration/iot/support/device.ts';
 
 const THING = 'metered';
 const CHANNEL = 'metered-front';

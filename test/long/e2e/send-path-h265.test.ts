@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { SrtpReceiver } from '../../src/rtp/srtp-receiver.ts';
-import { AgentSite } from '../bench/support/agent-site.ts';
-import { LightViewer } from '../bench/support/light-viewer.ts';
-import { depacketize } from '../support/rtp-depacketizer.ts';
-import { parseRtp, type RtpPacket } from '../support/rtp-packet.ts';
+import { SrtpReceiver } from '../../../src/rtp/srtp-receiver.ts';
+import { AgentSite } from '../../bench/support/agent-site.ts';
+import { LightViewer } from '../../bench/support/light-viewer.ts';
+import { depacketize } from '../../support/rtp-depacketizer.ts';
+import { parseRtp, type RtpPacket } from '../../support/rtp-packet.ts';
 
 const run = promisify(execFile);
 const picture = { width: 320, height: 180, fps: 15, bitrateKbps: 300 };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { startSite, type Site } from '../cloud/site.ts';
-import { launchBrowser, openViewerPage, type ViewerPage } from './support/browser.ts';
+import { startSite, type Site } from '../../cloud/site.ts';
+import { launchBrowser, openViewerPage, type ViewerPage } from '../../e2e/support/browser.ts';
 
 const FPS = 15;
 const camera = {

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { startSite, type Site, type SiteOptions } from '../cloud/site.ts';
-import { NetworkLab, type LabOptions } from '../support/network-lab.ts';
-import { launchBrowser, openViewerPage, type ViewerPage, type ViewerStatus } from './support/browser.ts';
+import { startSite, type Site, type SiteOptions } from '../../cloud/site.ts';
+import { NetworkLab, type LabOptions } from '../../support/network-lab.ts';
+import {
+  launchBrowser,
+  openViewerPage,
+  type ViewerPage,
+  type ViewerStatus,
+} from '../../e2e/support/browser.ts';
 
 const FPS = 15;
 const OUTAGE_MS = 10_000;
