@@ -41,7 +41,7 @@ export function projectVersion(): string {
 
 /**
  * Takes Node's own modules by a call rather than an import statement, so that each is loaded with the part of the
- * bundle that uses it, and that `http` does not load all that it merely re-exports (fetch, WebSocket): 25 MB at rest.
+ * bundle that uses it, and that `http` does not load all that it merely re-exports (fetch, WebSocket).
  */
 const builtinModules: Plugin = {
   name: 'builtin-modules',
