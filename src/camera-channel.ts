@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CameraSlot } from './camera/camera-slot.ts';
 import type { Camera, CameraStatus } from './camera/camera.ts';
+import { RenditionStreams } from './camera/rendition-streams.ts';
 import type { CameraConfig } from './config/config.ts';
 import { errorText } from './errors.ts';
 import type { Log } from './log.ts';
@@ -16,7 +17,6 @@ import type { Signaling } from './signaling/signaling.ts';
 import { Master, type MasterCounters } from './webrtc/master.ts';
 import type { Capabilities } from './webrtc/negotiate.ts';
 import type { IceServer, SecureTransport } from './webrtc/secure-transport.ts';
-import type { ViewerStreams } from './webrtc/viewer-session.ts';
 
 export interface CameraChannelOptions {
   name: string;
@@ -51,7 +51,8 @@ export class CameraChannel {
   readonly #camera: CameraSlot;
   readonly #signaling: Signaling;
   readonly #master: Master;
-  readonly #streams: ViewerStreams;
+  readonly #video: RenditionStreams;
+  readonly #audio: MediaStream | undefined;
   #config: CameraConfig;
   #capturedFrames = 0;
 
@@ -72,7 +73,8 @@ export class CameraChannel {
     this.name = name;
     this.#options = options;
     this.#config = config;
-    this.#streams = createStreams(config, clock);
+    this.#video = new RenditionStreams(config, clock);
+    this.#audio = config.audio.enabled ? new MediaStream({ codec: config.audio.codec, clock }) : undefined;
     this.metrics = new CameraMetrics({
       ...options.metrics,
       camera: name,
@@ -98,7 +100,7 @@ export class CameraChannel {
       channelName: channel.channelName,
       maxViewers: () => this.#config.viewers.max,
       media: {
-        streams: this.#streams,
+        streams: { video: this.#video, audio: this.#audio },
         capabilities: () => capabilities(this.#config),
         acquire: () => this.#camera.acquire(),
       },
@@ -154,7 +156,7 @@ export class CameraChannel {
     if (!isDeepStrictEqual(sessionKeys(old), sessionKeys(config))) return false;
     this.#config = config;
     if (isDeepStrictEqual(captureKeys(old), captureKeys(config))) return true;
-    this.#streams.video.markDamaged();
+    this.#video.reconfigure(config);
     await this.#camera.replace(config);
     return true;
   }
@@ -179,8 +181,8 @@ export class CameraChannel {
 
   #push(track: string, unit: AccessUnit): void {
     this.#capturedFrames += 1;
-    if (track === 'audio') this.#streams.audio?.push(unit);
-    else if (track === bestRendition(this.#config)) this.#streams.video.push(unit);
+    if (track === 'audio') this.#audio?.push(unit);
+    else this.#video.push(track, unit);
   }
 }
 
@@ -211,18 +213,6 @@ function sessionKeys({
 /** What the capture is built on: everything but the number of viewers. */
 function captureKeys(config: CameraConfig): unknown {
   return { ...config, viewers: undefined };
-}
-
-/** Renditions stand best first. */
-function bestRendition({ video }: CameraConfig): string {
-  return Object.keys(video.renditions)[0] ?? 'high';
-}
-
-function createStreams({ video, audio }: CameraConfig, clock: Clock): ViewerStreams {
-  return {
-    video: new MediaStream({ codec: video.codec, clock }),
-    audio: audio.enabled ? new MediaStream({ codec: audio.codec, clock }) : undefined,
-  };
 }
 
 function capabilities({ video, audio, twcc }: CameraConfig): Capabilities {

@@ -75,6 +75,11 @@ export class RtpSession {
     this.senders = [...this.#bySsrc.values()];
   }
 
+  /** Changes the picture to another rendition's. */
+  showPicture(stream: MediaStream): void {
+    for (const sender of this.senders) if (sender.stream.isVideo) sender.switchTo(stream);
+  }
+
   /** Says goodbye to the viewer and stops. */
   close(): void {
     this.#reports?.cancel();

@@ -6,14 +6,16 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { buildAnswer, type LocalTrack } from './answer.ts';
 import { isSameMedia, type Negotiation, type MediaDecision } from './negotiate.ts';
+import type { Renditions } from './renditions.ts';
 import { RtpSession, type OutgoingTrack } from './rtp-session.ts';
 import type { Offer } from './sdp.ts';
 import type { IceServer, SecureTransport, SrtpSessionKeys } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
+import { ShownRendition } from './shown-rendition.ts';
 
-/** The streams that a viewer is served from, chosen when it connects. */
+/** What a viewer is served from. */
 export interface ViewerStreams {
-  video: MediaStream;
+  video: Renditions;
   audio: MediaStream | undefined;
 }
 
@@ -60,6 +62,7 @@ export class ViewerSession {
   #offer: Offer;
   #negotiation: Negotiation & { ok: true };
   #tracks = new Map<MediaDecision, LocalTrack>();
+  #picture: ShownRendition | undefined;
   #media: RtpSession | undefined;
   #route: string | undefined;
   #regather: Timer | undefined;
@@ -82,7 +85,8 @@ export class ViewerSession {
    * never rejects.
    */
   async serve(): Promise<SessionEnd> {
-    const { transport, clock, log } = this.#options;
+    const { transport, streams, clock, log } = this.#options;
+    this.#picture = new ShownRendition(streams.video, (stream) => this.#media?.showPicture(stream));
     transport.onEnd = (end) => this.#finish(end === 'closed-by-peer' ? 'closed-by-viewer' : end);
     transport.onNetworkChange = () => this.#networkChanged();
     this.#connect().catch((error: unknown) => {
@@ -91,6 +95,7 @@ export class ViewerSession {
     });
     const end = await this.#finished;
     this.#regather?.cancel();
+    this.#picture.close();
     this.#media?.close();
     this.#route = this.route;
     transport.close();
@@ -251,10 +256,10 @@ export class ViewerSession {
   }
 
   #outgoing(): OutgoingTrack[] {
-    const { video, audio } = this.#options.streams;
+    const { audio } = this.#options.streams;
     return [...this.#tracks].flatMap(([decision, local]) => {
       if (!decision.accepted || decision.kind === 'application') return [];
-      const stream = decision.kind === 'video' ? video : audio;
+      const stream = decision.kind === 'video' ? this.#picture?.stream : audio;
       return stream ? [{ decision, local, stream }] : [];
     });
   }

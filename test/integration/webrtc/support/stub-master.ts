@@ -7,6 +7,7 @@ import { systemRandom } from '../../../../src/runtime/random.ts';
 import { LocalNetwork } from '../../../../src/webrtc/ice/local-network.ts';
 import { MdnsResolver } from '../../../../src/webrtc/ice/mdns.ts';
 import { Master } from '../../../../src/webrtc/master.ts';
+import type { Renditions } from '../../../../src/webrtc/renditions.ts';
 import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
 import type { SessionEnd } from '../../../../src/webrtc/session-end.ts';
 import type { DtlsLoader } from '../../../../src/webrtc/werift/dtls-loader.ts';
@@ -51,7 +52,7 @@ export class StubMaster {
       channelName: 'front',
       maxViewers: () => maxViewers,
       media: {
-        streams: { video: this.#video, audio: undefined },
+        streams: { video: onlyRendition(this.#video), audio: undefined },
         capabilities: () => ({
           video: 'h264',
           h264ProfileLevelId: '42e01f',
@@ -132,4 +133,12 @@ export class StubMaster {
     const log: Log = { debug: () => {}, info: note, warn: note, error: note, child: () => log };
     return log;
   }
+}
+
+function onlyRendition(stream: MediaStream): Renditions {
+  return {
+    list: () => [{ name: 'only', width: 1280, height: 720, fps: FPS, bitrateKbps: 200 }],
+    lease: () => ({ stream, release: () => {} }),
+    onChange: () => () => {},
+  };
 }

@@ -1,0 +1,62 @@
+import type { CameraConfig, RenditionConfig } from '../config/config.ts';
+import type { AccessUnit } from '../rtp/access-unit.ts';
+import { MediaStream } from '../rtp/media-stream.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** One quality in which the picture can be had. */
+export type OfferedRendition = Readonly<RenditionConfig & { name: string }>;
+
+/** The video of one camera: a stream with its GOP cache for each rendition, kept through every change of the capture. */
+export class RenditionStreams {
+  readonly #clock: Clock;
+  readonly #streams = new Map<string, MediaStream>();
+  readonly #listeners = new Set<() => void>();
+  #config: CameraConfig;
+
+  constructor(config: CameraConfig, clock: Clock) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#open();
+  }
+
+  /** Best first, never empty. */
+  list(): readonly OfferedRendition[] {
+    const best = Object.entries(this.#config.video.renditions).slice(0, 1);
+    return best.map(([name, rendition]) => ({ name, ...rendition }));
+  }
+
+  /** @throws Error for a name that is not in the list. */
+  lease(name: string): { readonly stream: MediaStream; release(): void } {
+    const stream = this.#streams.get(name);
+    if (!stream) throw new Error(`the camera has no rendition "${name}"`);
+    return { stream, release: () => {} };
+  }
+
+  /** Told after the list has changed. Returns the function that ends it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Takes a rendition's next access unit; what nobody can ask for is dropped. */
+  push(name: string, unit: AccessUnit): void {
+    this.#streams.get(name)?.push(unit);
+  }
+
+  /** Another capture follows: what the caches hold does not go with what comes. */
+  reconfigure(config: CameraConfig): void {
+    this.#config = config;
+    for (const stream of this.#streams.values()) stream.markDamaged();
+    this.#open();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #open(): void {
+    const names = this.list().map(({ name }) => name);
+    for (const name of this.#streams.keys()) if (!names.includes(name)) this.#streams.delete(name);
+    for (const name of names) {
+      if (this.#streams.has(name)) continue;
+      this.#streams.set(name, new MediaStream({ codec: this.#config.video.codec, clock: this.#clock }));
+    }
+  }
+}
