@@ -38,6 +38,8 @@ export class FrameSender implements FrameSink, ReplaySink {
   /** Frames of a replay from this index on came after it began, and keep their own time. */
   #replayEnd = 0;
   #replayedAtMs = -Infinity;
+  /** Set for a recorder, which gets each frame once and with its own time. */
+  readonly #recordFromMs: number | undefined;
   /** The viewer needs a picture that it could not be given at once. */
   #refreshWanted = false;
   /** Timestamp of the frame that is being sent in parts. */
@@ -50,6 +52,7 @@ export class FrameSender implements FrameSink, ReplaySink {
     timeline: RtpTimeline,
     clock: Clock,
     replayKbps: number,
+    recordFromMs?: number,
   ) {
     this.stream = stream;
     this.#output = output;
@@ -57,6 +60,7 @@ export class FrameSender implements FrameSink, ReplaySink {
     this.#timeline = timeline;
     this.#clock = clock;
     this.#replayKbps = replayKbps;
+    this.#recordFromMs = recordFromMs;
   }
 
   get paused(): boolean {
@@ -97,6 +101,7 @@ export class FrameSender implements FrameSink, ReplaySink {
   /** Gives the viewer a decodable picture as soon as the budget allows: by replay, or by the next key frame. */
   refresh(): void {
     if (!this.stream.isVideo || this.#mode !== 'live' || this.#replay) return;
+    if (this.#recordFromMs !== undefined) return;
     if (!this.#tryRefresh()) this.#refreshWanted = true;
   }
 
@@ -107,8 +112,8 @@ export class FrameSender implements FrameSink, ReplaySink {
     }
     if (frame.keyframe) {
       if (this.#mode === 'waiting') this.#mode = 'live';
-      // What is left of the old GOP is not needed any more.
-      this.#cancelReplay();
+      // What is left of the old GOP is not needed any more, but to a recorder.
+      if (this.#recordFromMs === undefined) this.#cancelReplay();
     }
     if (this.#mode !== 'live' || this.#replay) return;
     if (this.#refreshWanted && !frame.keyframe && this.#tryRefresh()) return;
@@ -152,7 +157,18 @@ export class FrameSender implements FrameSink, ReplaySink {
   /** A viewer that has nothing yet: any picture is better than none, so only the GOP's being whole counts. */
   #begin(): void {
     this.#mode = 'live';
-    if (this.stream.isVideo && !this.#startReplay()) this.#mode = 'waiting';
+    if (this.#recordFromMs !== undefined) this.#catchUp(this.#recordFromMs);
+    else if (this.stream.isVideo && !this.#startReplay()) this.#mode = 'waiting';
+  }
+
+  #catchUp(fromMs: number): void {
+    const start = this.stream.startFor(fromMs);
+    if (start === undefined) {
+      if (this.stream.isVideo) this.#mode = 'waiting';
+      return;
+    }
+    this.#replay = new GopReplay(this.stream, start, this.#replayKbps, this.#clock, this);
+    this.#replay.start();
   }
 
   #tryRefresh(): boolean {

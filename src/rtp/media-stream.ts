@@ -92,6 +92,21 @@ export class MediaStream {
     return this.#frames.get(index);
   }
 
+  /**
+   * Index of the frame to begin with, so that nothing pushed from `fromMs` (monotonic) on is missed: the last key frame pushed by
+   * then, or the oldest that is kept. Undefined where no key frame is kept.
+   */
+  startFor(fromMs: number): number | undefined {
+    let start: number | undefined;
+    for (let index = this.#oldest; index < this.#next; index++) {
+      const frame = this.#frames.get(index);
+      if (!frame?.keyframe) continue;
+      if (start !== undefined && frame.pushedAtMs > fromMs) break;
+      start = index;
+    }
+    return start;
+  }
+
   attach(sink: FrameSink): void {
     this.#sinks.add(sink);
   }

@@ -33,6 +33,11 @@ export interface RtpSenderOptions {
   extensions?: HeaderExtensions;
   /** Rate of GOP replays and, apart, of retransmissions; default 50 000. */
   replayKbps?: number;
+  /**
+   * For a receiver that records: begins with what was pushed from this moment (monotonic) on, as far as it is kept, and sends each
+   * frame once, with its own time. A lost picture is then mended by the next key frame, not by a replay.
+   */
+  recordFromMs?: number | undefined;
 }
 
 /**
@@ -65,6 +70,7 @@ export class RtpSender implements RtcpHandler {
   /** Sends nothing before `start()`. Fails where an SSRC was used before under the transport's keys. */
   constructor(stream: MediaStream, options: RtpSenderOptions) {
     const { clock, random, transport, rtx, extensions = {}, replayKbps = DEFAULT_REPLAY_KBPS } = options;
+    const { recordFromMs } = options;
     const output = (ssrc: number, payloadType: number, blockBytes: number) => {
       const markFrameEnd = stream.isVideo;
       return new PacketOutput(
@@ -90,7 +96,15 @@ export class RtpSender implements RtcpHandler {
     }
     const spans = new SentSpans(stream);
     this.#timeline = new RtpTimeline(this.#clockRate, random.uint32());
-    this.#frames = new FrameSender(stream, this.#media, spans, this.#timeline, clock, replayKbps);
+    this.#frames = new FrameSender(
+      stream,
+      this.#media,
+      spans,
+      this.#timeline,
+      clock,
+      replayKbps,
+      recordFromMs,
+    );
     this.#retransmitter = new Retransmitter(this.#media, this.#rtx, spans, clock, replayKbps);
   }
 

@@ -22,6 +22,16 @@ export interface OutgoingTrack {
   stream: MediaStream;
 }
 
+/** What is told of a peer that records, and how it is sent to (RtpSenderOptions). */
+export interface Recorder {
+  /** Asked when the media starts. */
+  start(): { recordFromMs: number; replayKbps: number };
+  /** An RTCP packet came from the peer. */
+  onHeard(): void;
+  /** It could not be connected. */
+  onFailure(reason: string): void;
+}
+
 /**
  * The media side of one connected viewer: a sender for each track, SRTP both ways, RTCP in (to the sender it speaks of) and out
  * (a sender report a second).
@@ -37,9 +47,18 @@ export class RtpSession {
   readonly #bySsrc = new Map<number, RtpSender>();
   readonly #srtcpIn: SrtcpContext;
   readonly #handler: RtcpHandler;
+  readonly #recorder: Recorder | undefined;
+  #recording: ReturnType<Recorder['start']> | undefined;
   #reports: Timer | undefined;
 
-  constructor(keys: SrtpSessionKeys, transport: SecureTransport, clock: Clock, random: Random) {
+  constructor(
+    keys: SrtpSessionKeys,
+    transport: SecureTransport,
+    clock: Clock,
+    random: Random,
+    recorder?: Recorder,
+  ) {
+    this.#recorder = recorder;
     this.#transport = transport;
     this.#clock = clock;
     this.#random = random;
@@ -51,6 +70,7 @@ export class RtpSession {
   /** Begins to send. */
   start(tracks: readonly OutgoingTrack[]): void {
     this.#transport.onPacket = (packet) => this.#receive(packet);
+    this.#recording = this.#recorder?.start();
     this.update(tracks);
     this.#reports = this.#clock.every(REPORT_INTERVAL_MS, () => this.#report());
   }
@@ -67,7 +87,7 @@ export class RtpSession {
     }
     for (const track of tracks) {
       if (this.#bySsrc.has(track.local.ssrc)) continue;
-      const sender = createSender(track, this.#viewer, this.#clock, this.#random);
+      const sender = createSender(track, this.#recording, this.#viewer, this.#clock, this.#random);
       this.#bySsrc.set(track.local.ssrc, sender);
       sender.start();
       sender.report();
@@ -97,6 +117,7 @@ export class RtpSession {
     if (type < 192 || type > 223) return;
     const plain = this.#srtcpIn.unprotect(packet);
     if (!plain || !parseRtcp(plain, this.#handler)) this.rejectedRtcp += 1;
+    else this.#recorder?.onHeard();
   }
 
   /** Each sender heeds what names its SSRC. */
@@ -114,6 +135,7 @@ export class RtpSession {
 
 function createSender(
   { decision, local, stream }: OutgoingTrack,
+  recording: ReturnType<Recorder['start']> | undefined,
   transport: ViewerTransport,
   clock: Clock,
   random: Random,
@@ -126,6 +148,7 @@ function createSender(
     payloadType,
     cname: local.cname,
     ssrc: local.ssrc,
+    ...recording,
     ...(rtx === undefined ? {} : { rtx: { payloadType: rtx, ssrc: local.rtxSsrc } }),
     extensions: {
       ...(midExtension === undefined || media.mid === ''

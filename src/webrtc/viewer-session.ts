@@ -7,7 +7,7 @@ import type { Random } from '../runtime/random.ts';
 import { buildAnswer, type LocalTrack } from './answer.ts';
 import { isSameMedia, type Negotiation, type MediaDecision } from './negotiate.ts';
 import type { Renditions } from './renditions.ts';
-import { RtpSession, type OutgoingTrack } from './rtp-session.ts';
+import { RtpSession, type OutgoingTrack, type Recorder } from './rtp-session.ts';
 import type { Offer } from './sdp.ts';
 import type { IceServer, SecureTransport, SrtpSessionKeys } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
@@ -30,6 +30,8 @@ export interface ViewerSessionOptions {
   iceServers: () => Promise<IceServer[]>;
   sendAnswer: (sdp: string) => void;
   sendCandidate: (candidate: string) => void;
+  /** Set where the peer is no viewer, but records. */
+  recorder?: Recorder;
   clock: Clock;
   random: Random;
   log: Log;
@@ -57,6 +59,7 @@ export class ViewerSession {
   readonly clientId: string;
   readonly #timeline: SessionTimeline = {};
   readonly #options: ViewerSessionOptions;
+  readonly #peer: string;
   readonly #startedAt: number;
   readonly #origin: { sessionId: number; version: number };
   #offer: Offer;
@@ -74,6 +77,7 @@ export class ViewerSession {
   constructor(options: ViewerSessionOptions) {
     this.#options = options;
     this.clientId = options.clientId;
+    this.#peer = options.recorder ? 'storage' : 'viewer';
     this.#startedAt = options.clock.monotonic();
     this.#origin = { sessionId: options.random.uint32(), version: 1 };
     this.#offer = options.offer;
@@ -90,7 +94,9 @@ export class ViewerSession {
     transport.onEnd = (end) => this.#finish(end === 'closed-by-peer' ? 'closed-by-viewer' : end);
     transport.onNetworkChange = () => this.#networkChanged();
     this.#connect().catch((error: unknown) => {
-      log.debug({ clientId: this.clientId, error: errorText(error) }, 'viewer did not connect');
+      const reason = errorText(error);
+      log.debug({ clientId: this.clientId, error: reason }, `${this.#peer} did not connect`);
+      this.#options.recorder?.onFailure(reason);
       this.#finish('connect-failed');
     });
     const end = await this.#finished;
@@ -100,7 +106,8 @@ export class ViewerSession {
     this.#route = this.route;
     transport.close();
     const seconds = Math.round((clock.monotonic() - this.#startedAt) / 100) / 10;
-    log.info({ clientId: this.clientId, end, seconds, timelineMs: this.timeline }, 'viewer session ended');
+    const details = { clientId: this.clientId, end, seconds, timelineMs: this.timeline };
+    log.info(details, `${this.#peer} session ended`);
     return end;
   }
 
@@ -191,7 +198,7 @@ export class ViewerSession {
     this.#startMedia(keys);
     log.info(
       { clientId: this.clientId, route: transport.selectedPair(), timelineMs: this.timeline },
-      'viewer connected',
+      `${this.#peer} connected`,
     );
   }
 
@@ -250,8 +257,8 @@ export class ViewerSession {
   }
 
   #startMedia(keys: SrtpSessionKeys): void {
-    const { transport, clock, random } = this.#options;
-    this.#media = new RtpSession(keys, transport, clock, random);
+    const { transport, recorder, clock, random } = this.#options;
+    this.#media = new RtpSession(keys, transport, clock, random, recorder);
     this.#media.start(this.#outgoing());
   }
 
