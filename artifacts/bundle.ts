@@ -46,15 +46,35 @@ export function projectVersion(): string {
 const builtinModules: Plugin = {
   name: 'builtin-modules',
   setup(plugin) {
-    plugin.onResolve({ filter: /^[a-z]/ }, ({ path, kind }) =>
-      kind === 'import-statement' && isBuiltin(path) ? { path, namespace: 'builtin' } : undefined,
-    );
+    plugin.onResolve({ filter: /^[a-z]/ }, ({ path, kind, importer }) => {
+      if (kind !== 'import-statement' || !isBuiltin(path)) return undefined;
+      return { path, namespace: importer.includes('/node_modules/') ? 'builtin' : 'builtin-constants' };
+    });
     plugin.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
-      loader: 'js',
+      contents: `module.exports = ${moduleCall(path)};`,
+    }));
+    plugin.onLoad({ filter: /./, namespace: 'builtin-constants' }, ({ path }) => ({
+      contents: builtinConstants(path),
     }));
   },
 };
+
+function moduleCall(path: string): string {
+  return `process.getBuiltinModule(${JSON.stringify(path)})`;
+}
+
+/** For our own code: what it imports becomes a constant. Of a CommonJS module, each use would go through a getter. */
+function builtinConstants(path: string): string {
+  const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) =>
+    /^[A-Za-z]\w*$/.test(name),
+  );
+  const constants = names
+    .filter((name) => name !== 'default')
+    .map(
+      (name) => `const $${name} = /* @__PURE__ */ (() => all.${name})();\nexport { $${name} as ${name} };`,
+    );
+  return [`const all = ${moduleCall(path)};`, 'export default all;', ...constants].join('\n');
+}
 
 /**
  * Bundles the agent into one file in `directory`, which is emptied first, with aws-crt's binary for this machine beside

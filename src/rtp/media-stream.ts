@@ -1,9 +1,13 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { AccessUnit, MediaCodec } from './access-unit.ts';
 import { packetize } from './packetizer.ts';
+import { PayloadMemory } from './payload-memory.ts';
 import type { Payloads } from './payload-writer.ts';
 
-/** One access unit, packetised once for all viewers. */
+/**
+ * One access unit, packetised once for all viewers. Only a stream may keep it: its memory is used again once the
+ * stream has dropped it. Everybody else keeps the index.
+ */
 export interface Frame {
   /** Counts from 0 in its stream. */
   readonly index: number;
@@ -57,6 +61,7 @@ export class MediaStream {
   readonly #historyBytes: number;
   readonly #sinks = new Set<FrameSink>();
   readonly #frames = new Map<number, Frame>();
+  readonly #memory = new PayloadMemory();
   #oldest = 0;
   #next = 0;
   #bytes = 0;
@@ -117,8 +122,8 @@ export class MediaStream {
 
   /** Takes the next access unit in decoding order. False where it held nothing to send: the GOP then has a hole. */
   push(unit: AccessUnit): boolean {
-    const payloads = unit.data.length > MAX_UNIT_BYTES ? undefined : packetize(this.codec, unit.data);
-    if (payloads === undefined || payloads.count === 0) {
+    const payloads = this.#packetize(unit.data);
+    if (payloads === undefined) {
       this.invalidUnits += 1;
       this.markDamaged();
       return false;
@@ -163,6 +168,14 @@ export class MediaStream {
     if (this.#gop !== undefined) this.#gop.payloadBytes += frame.payloads.bytes;
   }
 
+  #packetize(data: Buffer): Payloads | undefined {
+    if (data.length > MAX_UNIT_BYTES) return undefined;
+    const payloads = packetize(this.codec, data, this.#memory);
+    if (payloads.count > 0) return payloads;
+    this.#memory.release(payloads.block);
+    return undefined;
+  }
+
   /** Drops frames that are neither young nor part of the current GOP, and the oldest ones over the byte limit. */
   #evict(nowMs: number): void {
     for (; this.#oldest < this.#next; this.#oldest++) {
@@ -173,6 +186,7 @@ export class MediaStream {
       if (frame.index === this.#gop?.start) this.#gop = undefined;
       this.#frames.delete(frame.index);
       this.#bytes -= frame.payloads.bytes;
+      this.#memory.release(frame.payloads.block);
     }
   }
 }

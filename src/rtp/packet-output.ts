@@ -121,7 +121,7 @@ export class PacketOutput {
     batch.payloadStarts[0] = body;
     const from = payloads.starts[payload]!;
     batch.block.writeUInt16BE(originalSequence & 0xffff, body);
-    payloads.data.copy(batch.block, body + 2, from, from + bytes - 2);
+    payloads.block.data.copy(batch.block, body + 2, from, from + bytes - 2);
     this.#header.setTimestamp(timestamp);
     const marker = this.#markFrameEnd && payload === payloads.count - 1;
     this.#header.write(batch.block, batch.words, start, marker, index, transportSequence);
@@ -133,8 +133,8 @@ export class PacketOutput {
     const { starts, lengths } = payloads;
     batch.begin(to - from, starts[to - 1]! + lengths[to - 1]! - starts[from]!);
     batch.firstIndex = index;
-    batch.payloads = payloads.data;
-    batch.payloadWords = payloads.words;
+    batch.payloads = payloads.block.data;
+    batch.payloadWords = payloads.block.words;
     const frameEnd = this.#markFrameEnd ? payloads.count - 1 : -1;
     for (let i = from; i < to; i++) {
       const start = batch.add(starts[i]!, lengths[i]!);

@@ -1,4 +1,5 @@
 import type { MediaCodec } from './access-unit.ts';
+import type { PayloadMemory } from './payload-memory.ts';
 import { PayloadWriter, type Payloads } from './payload-writer.ts';
 import { packetizeAudio } from './packetize-audio.ts';
 import { packetizeH264 } from './packetize-h264.ts';
@@ -17,8 +18,8 @@ const PACKETIZE: Record<MediaCodec, (data: Buffer, writer: PayloadWriter) => voi
 // Work memory only: packetising is synchronous, so all streams share it.
 const writer = new PayloadWriter();
 
-/** Cuts one access unit into RTP payloads; `count` is 0 where there is nothing to send in it. */
-export function packetize(codec: MediaCodec, data: Buffer): Payloads {
+/** Cuts one access unit into RTP payloads, kept in `memory`; `count` is 0 where there is nothing to send in it. */
+export function packetize(codec: MediaCodec, data: Buffer, memory: PayloadMemory): Payloads {
   PACKETIZE[codec](data, writer);
-  return writer.take();
+  return writer.moveTo(memory);
 }

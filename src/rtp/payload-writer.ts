@@ -1,3 +1,5 @@
+import type { MemoryBlock, PayloadMemory } from './payload-memory.ts';
+
 /**
  * Largest RTP payload in bytes. The least path is IPv6's 1280: less IPv6 and UDP (48), TURN ChannelData (4), RTP
  * header (12), header extensions (12 for transport-wide sequence and a short MID), RTX's original sequence number
@@ -7,12 +9,10 @@ export const MAX_PAYLOAD_BYTES = 1160;
 
 /** The RTP payloads of one access unit, back to back, shared by all viewers. */
 export interface Payloads {
-  /** Every payload starts at a multiple of 4; the length is one too, so that all can be read as words. */
-  readonly data: Buffer;
-  /** The same memory as 32-bit words. */
-  readonly words: Uint32Array;
+  /** Other access units lie in it too; each payload up to the next multiple of 4 belongs to this one. */
+  readonly block: MemoryBlock;
   readonly count: number;
-  /** Offset of each payload in `data`. */
+  /** Offset of each payload in the block, a multiple of 4. */
   readonly starts: Uint32Array;
   /** Bytes of each payload. */
   readonly lengths: Uint16Array;
@@ -20,7 +20,7 @@ export interface Payloads {
   readonly bytes: number;
 }
 
-/** Collects payloads in memory that it keeps, then hands out an exact copy. */
+/** Collects payloads in work memory, then puts them where they are kept. */
 export class PayloadWriter {
   #scratch = Buffer.allocUnsafeSlow(64 * 1024);
   #starts: number[] = [0];
@@ -50,23 +50,24 @@ export class PayloadWriter {
     this.#start();
   }
 
-  /** The payloads ended by `next()`; the writer is empty afterwards. */
-  take(): Payloads {
+  /** Moves the payloads ended by `next()` into `memory`; the writer is empty afterwards. */
+  moveTo(memory: PayloadMemory): Payloads {
     const count = this.#count;
-    const data = Buffer.allocUnsafeSlow(this.#starts[count]!);
-    this.#scratch.copy(data, 0, 0, data.length);
+    const end = this.#starts[count]!;
+    const { block, start } = memory.take(end);
+    this.#scratch.copy(block.data, start, 0, end);
     const starts = new Uint32Array(count);
     const lengths = new Uint16Array(count);
     let bytes = 0;
     for (let i = 0; i < count; i++) {
-      starts[i] = this.#starts[i]!;
+      starts[i] = start + this.#starts[i]!;
       lengths[i] = this.#lengths[i]!;
       bytes += lengths[i]!;
     }
     this.#count = 0;
     this.#end = 0;
     this.#start();
-    return { data, words: new Uint32Array(data.buffer, 0, data.length >>> 2), count, starts, lengths, bytes };
+    return { block, count, starts, lengths, bytes };
   }
 
   #start(): void {

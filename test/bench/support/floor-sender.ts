@@ -8,12 +8,14 @@ import { createCipheriv, hash, randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { packetize } from '../../../src/rtp/packetizer.ts';
+import { PayloadMemory } from '../../../src/rtp/payload-memory.ts';
 import { everyFrame } from './frame-clock.ts';
 import { answerRequests } from './ipc.ts';
 import { readAccessUnits } from './media-file.ts';
 
 const [annexBPath = '', fpsText = '30'] = process.argv.slice(2);
-const frames = readAccessUnits(annexBPath).map((unit) => packetize('h264', unit));
+const memory = new PayloadMemory();
+const frames = readAccessUnits(annexBPath).map((unit) => packetize('h264', unit, memory));
 const PAD_BYTES = 64;
 const HEADER_BYTES = 24;
 const TAG_BYTES = 10;
@@ -29,7 +31,7 @@ class Receiver {
     this.#socket = socket;
   }
 
-  send({ words, starts, lengths, count, bytes }: (typeof frames)[number]): void {
+  send({ block: { words }, starts, lengths, count, bytes }: (typeof frames)[number]): void {
     const stream = this.#cipher.update(Buffer.allocUnsafe(bytes + 16 * count));
     const key = new Uint32Array(stream.buffer, stream.byteOffset, stream.length >>> 2);
     const block = Buffer.allocUnsafeSlow(count * SLOT_BYTES);

@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MediaStream } from '../../../src/rtp/media-stream.ts';
 import { TransportSequence, type PacketTransport } from '../../../src/rtp/packet-output.ts';
 import { packetize } from '../../../src/rtp/packetizer.ts';
+import { PayloadMemory } from '../../../src/rtp/payload-memory.ts';
 import { parseRtcp } from '../../../src/rtp/rtcp-parse.ts';
 import { RtpSender } from '../../../src/rtp/rtp-sender.ts';
 import { deriveSessionKeys, saltBytes, type SrtpKeys, type SrtpProfile } from '../../../src/rtp/srtp-keys.ts';
@@ -156,9 +157,9 @@ function accessUnit(keyframe: boolean): Buffer {
 }
 
 function payloadsOf(unit: Buffer): Buffer[] {
-  const { data, count, starts, lengths } = packetize('h264', unit);
+  const { block, count, starts, lengths } = packetize('h264', unit, new PayloadMemory());
   return Array.from({ length: count }, (_, i) => {
     const start = starts[i] ?? 0;
-    return data.subarray(start, start + (lengths[i] ?? 0));
+    return block.data.subarray(start, start + (lengths[i] ?? 0));
   });
 }

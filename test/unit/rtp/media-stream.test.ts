@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { MediaStream, type Frame } from '../../../src/rtp/media-stream.ts';
+import type { MemoryBlock } from '../../../src/rtp/payload-memory.ts';
 import { FRAME_MS, TestCamera } from './sender-setup.ts';
 
 test('a frame is packetised once and handed to every sink', () => {
@@ -42,6 +44,26 @@ test('memory is bounded whatever comes', () => {
   camera.capture(true, 60_000);
   assert.equal(camera.stream.bytes, 0);
   assert.equal(camera.stream.gop, undefined);
+});
+
+function sumOf({ payloads: { block, starts, lengths } }: Frame): number {
+  return starts.reduce((sum, start, i) => sum + crc32(block.data.subarray(start, start + lengths[i]!)), 0);
+}
+
+test('every kept frame is whole, in memory that is used again', () => {
+  const camera = new TestCamera({ historyMs: 400, historyBytes: 1_000_000 });
+  const blocks = new Set<MemoryBlock>();
+  const sums: number[] = [];
+  for (let i = 0; i < 2000; i++) {
+    camera.capture(i % 10 === 0, i % 97 === 0 ? 200_000 : 100 + ((i * 7919) % 30_000));
+    const newest = camera.stream.frame(i)!;
+    blocks.add(newest.payloads.block);
+    sums.push(sumOf(newest));
+    if (i % 20 > 0) continue;
+    for (let kept = i; camera.stream.frame(kept); kept--)
+      assert.equal(sumOf(camera.stream.frame(kept)!), sums[kept]);
+  }
+  assert.ok(blocks.size <= 12, `${blocks.size} blocks of 128 kB for a megabyte`);
 });
 
 test('a unit with nothing to send is refused, and its GOP is not replayed any more', () => {

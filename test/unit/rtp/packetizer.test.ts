@@ -3,22 +3,26 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { MediaCodec } from '../../../src/rtp/access-unit.ts';
 import { packetize } from '../../../src/rtp/packetizer.ts';
+import { PayloadMemory } from '../../../src/rtp/payload-memory.ts';
 import { MAX_PAYLOAD_BYTES, type Payloads } from '../../../src/rtp/payload-writer.ts';
 import { depacketize } from '../../support/rtp-depacketizer.ts';
 import { h264Unit, h265Unit } from './annex-b-units.ts';
 
-function payloadsOf({ data, starts, lengths, count }: Payloads): Buffer[] {
-  return Array.from({ length: count }, (_, i) => data.subarray(starts[i], starts[i]! + lengths[i]!));
+const memory = new PayloadMemory();
+
+function payloadsOf({ block, starts, lengths, count }: Payloads): Buffer[] {
+  return Array.from({ length: count }, (_, i) => block.data.subarray(starts[i], starts[i]! + lengths[i]!));
 }
 
 function roundTrip(codec: MediaCodec, unit: Buffer): Buffer {
-  const payloads = packetize(codec, unit);
+  const payloads = packetize(codec, unit, memory);
   for (let i = 0; i < payloads.count; i++) {
     assert.ok(payloads.lengths[i]! > 0 && payloads.lengths[i]! <= MAX_PAYLOAD_BYTES);
     assert.equal(payloads.starts[i]! % 4, 0);
   }
-  assert.equal(payloads.words.length * 4, payloads.data.length);
-  return depacketize(codec, payloadsOf(payloads));
+  const received = depacketize(codec, payloadsOf(payloads));
+  memory.release(payloads.block);
+  return received;
 }
 
 test('an H.264 access unit arrives whole, whatever its NAL units', () => {
@@ -57,7 +61,7 @@ test('SPS, PPS, SEI and a small slice share one packet', () => {
     '00000001 6742c01f 00000001 68ce3c80 000001 0605 ff80 000001 6588 8040'.replaceAll(' ', ''),
     'hex',
   );
-  const payloads = packetize('h264', unit);
+  const payloads = packetize('h264', unit, memory);
   assert.equal(payloads.count, 1);
   assert.equal(
     payloadsOf(payloads)[0]!.toString('hex'),
@@ -74,17 +78,17 @@ test('access unit delimiters and filler data are not sent', () => {
 
 test('a unit with nothing to send gives no packet, and the next one is not harmed', () => {
   for (const codec of ['h264', 'h265', 'vp8', 'opus'] as const)
-    assert.equal(packetize(codec, Buffer.alloc(0)).count, 0);
-  assert.equal(packetize('h264', Buffer.from('no start code')).count, 0);
-  assert.equal(packetize('h264', Buffer.from([0, 0, 1, 9, 0xf0])).count, 0);
-  assert.equal(packetize('opus', Buffer.alloc(MAX_PAYLOAD_BYTES + 1)).count, 0);
+    assert.equal(packetize(codec, Buffer.alloc(0), memory).count, 0);
+  assert.equal(packetize('h264', Buffer.from('no start code'), memory).count, 0);
+  assert.equal(packetize('h264', Buffer.from([0, 0, 1, 9, 0xf0]), memory).count, 0);
+  assert.equal(packetize('opus', Buffer.alloc(MAX_PAYLOAD_BYTES + 1), memory).count, 0);
   const frame = Buffer.from([9, 8, 7]);
   assert.deepEqual(roundTrip('opus', frame), frame);
 });
 
 test('payloads are a copy: the captured unit may be reused', () => {
   const unit = Buffer.from('0000000165aabbcc', 'hex');
-  const payloads = packetize('h264', unit);
+  const payloads = packetize('h264', unit, memory);
   unit.fill(0);
   assert.equal(payloadsOf(payloads)[0]!.toString('hex'), '65aabbcc');
 });
