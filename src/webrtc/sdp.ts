@@ -46,6 +46,8 @@ export interface OfferedMedia {
   setup: DtlsSetup | undefined;
   /** `a=candidate` values without the `candidate:` prefix. */
   candidates: string[];
+  /** RFC 8841; undefined: not said. */
+  sctpPort: number | undefined;
   maxMessageSize: number | undefined;
 }
 
@@ -157,6 +159,7 @@ function readMedia(section: Section, session: Section, index: number): OfferedMe
     ),
     setup: readSetup(inherited(section, session, 'setup')),
     candidates: values(section, 'candidate'),
+    sctpPort: readInteger(values(section, 'sctp-port')[0]),
     maxMessageSize: readInteger(values(section, 'max-message-size')[0]),
   };
 }

@@ -62,6 +62,10 @@ export interface SecureTransport extends PacketTransport {
   readonly sendErrors: number;
   /** Every SRTP and SRTCP packet that comes in (RFC 7983: first byte 128–191). */
   onPacket: (packet: Buffer) => void;
+  /** Sends one packet as DTLS application data (RFC 8261); errors are counted, never thrown. */
+  sendData(data: Buffer): void;
+  /** Application data of the peer. */
+  onData: (data: Buffer) => void;
   onEnd: (end: TransportEnd) => void;
   selectedPair(): SelectedPair | undefined;
   /** Says goodbye to the peer and closes every socket. */

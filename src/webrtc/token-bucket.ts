@@ -22,12 +22,25 @@ export class TokenBucket {
 
   /** False when it would be too often. */
   take(): boolean {
+    if (this.isEmpty) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  get isEmpty(): boolean {
+    this.#refill();
+    return this.#tokens < 1;
+  }
+
+  /** For what cannot be refused any more: makes up for it later. */
+  charge(): void {
+    this.#tokens -= 1;
+  }
+
+  #refill(): void {
     const now = this.#clock.monotonic();
     const { burst, perSecond } = this.#rate;
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1_000) * perSecond);
     this.#at = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
   }
 }

@@ -4,8 +4,16 @@ import type { DtlsAssociation } from './dtls.ts';
 /** DTLS with the device's certificate. */
 export interface LoadedDtls {
   fingerprint: Fingerprint;
-  /** @param onClosed The peer said that it is over. */
-  associate(send: (datagram: Buffer) => void, onClosed: () => void, preferGcm: boolean): DtlsAssociation;
+  /**
+   * @param onClosed The peer said that it is over.
+   * @param onData Application data of the peer.
+   */
+  associate(
+    send: (datagram: Buffer) => void,
+    onClosed: () => void,
+    preferGcm: boolean,
+    onData: (data: Buffer) => void,
+  ): DtlsAssociation;
 }
 
 /**
@@ -26,6 +34,6 @@ async function loadDtls(): Promise<LoadedDtls> {
   const certificate = await prepareCertificate();
   return {
     fingerprint: certificateFingerprint(certificate),
-    associate: (send, onClosed, preferGcm) => new DtlsAssociation(certificate, send, onClosed, preferGcm),
+    associate: (...options) => new DtlsAssociation(certificate, ...options),
   };
 }

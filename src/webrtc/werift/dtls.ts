@@ -12,6 +12,7 @@ import type { SrtpProfile } from '../../rtp/srtp-keys.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { within } from '../../runtime/clock.ts';
 import type { SrtpSessionKeys } from '../secure-transport.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import type { Fingerprint } from '../sdp.ts';
 import { answerFirstHello } from './dtls-direct-hello.ts';
 import { DtlsFlight } from './dtls-flight.ts';
@@ -33,6 +34,9 @@ const FIRST_RECORD_NUMBER = 1_000;
 /** Ends werift's own loops of repetition. */
 const FLIGHT_OVER = 99;
 const ALERT = 21;
+const APPLICATION_DATA = 23;
+/** Records of data channels that a viewer may send: beyond it they are dropped unread, which makes its SCTP slow down. */
+const DATA_RECORDS = { burst: 1_000, perSecond: 4_000 };
 const CLOSE_NOTIFY = Buffer.from([1, 0]);
 
 /** The device's DTLS certificate: made once, ahead of the first viewer, and shared by all (as RFC 8827 section 6.5 allows). */
@@ -60,6 +64,8 @@ export class DtlsAssociation {
   readonly #certificate: DtlsCertificate;
   readonly #send: (datagram: Buffer) => void;
   readonly #onClosed: () => void;
+  readonly #onData: (data: Buffer) => void;
+  #dataLimit: TokenBucket | undefined;
   readonly #preferGcm: boolean;
   readonly #early: Buffer[] = [];
   #socket: DtlsSocket | undefined;
@@ -71,13 +77,16 @@ export class DtlsAssociation {
   /**
    * @param onClosed The peer said that it is over.
    * @param preferGcm AEAD_AES_128_GCM before AES-CM, where the peer has both.
+   * @param onData What a peer that has proven who it is sends as application data.
    */
   constructor(
     certificate: DtlsCertificate,
     send: (datagram: Buffer) => void,
     onClosed: () => void,
     preferGcm = false,
+    onData: (data: Buffer) => void = () => {},
   ) {
+    this.#onData = onData;
     this.#preferGcm = preferGcm;
     this.#certificate = certificate;
     this.#send = send;
@@ -86,6 +95,7 @@ export class DtlsAssociation {
 
   receive(datagram: Buffer): void {
     if (this.#closed) return;
+    if (datagram[0] === APPLICATION_DATA && this.#dataLimit?.take() === false) return;
     if (this.#records) this.#records.receive(datagram);
     else if (this.#early.length < MAX_EARLY_DATAGRAMS) this.#early.push(datagram);
   }
@@ -119,8 +129,16 @@ export class DtlsAssociation {
     verifyPeer(socket, expected, role);
     this.#flight?.stop();
     if (this.#records) this.#records.connected = true;
+    this.#dataLimit = new TokenBucket(DATA_RECORDS, clock);
+    socket.onData.subscribe((data) => this.#onData(data));
     socket.dtls.recordSequenceNumber = FIRST_RECORD_NUMBER;
     return extractKeys(socket);
+  }
+
+  /** Application data of one record; lost before the handshake is over. */
+  sendData(data: Buffer): void {
+    if (this.#socket && this.#records?.connected && !this.#closed)
+      this.#send(writeRecord(this.#socket, APPLICATION_DATA, data));
   }
 
   #open(role: 'client' | 'server', clock: Clock): DtlsSocket {
@@ -175,24 +193,25 @@ export class DtlsAssociation {
     this.#flight?.stop();
     const socket = this.#socket;
     if (!socket) return;
-    if (this.#records?.connected) this.#send(closeNotify(socket));
+    if (this.#records?.connected) this.#send(writeRecord(socket, ALERT, CLOSE_NOTIFY));
     socket.onClose.allUnsubscribe();
     socket.dtls.flight = FLIGHT_OVER;
   }
 }
 
-function closeNotify({ dtls, cipher, sessionType }: DtlsSocket): Buffer {
+/** One encrypted record (RFC 6347 section 4.1), without the promises that werift's own way makes of it. */
+function writeRecord({ dtls, cipher, sessionType }: DtlsSocket, type: number, data: Buffer): Buffer {
   const sequenceNumber = ++dtls.recordSequenceNumber;
   const { epoch, version } = dtls;
   const header = Buffer.alloc(13);
-  header.writeUInt8(ALERT, 0);
+  header.writeUInt8(type, 0);
   header.writeUInt8(version.major, 1);
   header.writeUInt8(version.minor, 2);
   header.writeUInt16BE(epoch, 3);
   header.writeUIntBE(sequenceNumber, 5, 6);
   const protocol = (version.major << 8) | version.minor;
-  const associated = { type: ALERT, version: protocol, epoch, sequenceNumber };
-  const body = cipher.cipher.encrypt(sessionType, CLOSE_NOTIFY, associated);
+  const associated = { type, version: protocol, epoch, sequenceNumber };
+  const body = cipher.cipher.encrypt(sessionType, data, associated);
   header.writeUInt16BE(body.length, 11);
   return Buffer.concat([header, body]);
 }

@@ -23,6 +23,7 @@ export interface PeerTransportOptions extends IceOptions {
 export class PeerTransport implements SecureTransport {
   onCandidate: (candidate: string) => void = () => {};
   onPacket: (packet: Buffer) => void = () => {};
+  onData: (data: Buffer) => void = () => {};
   onEnd: (end: TransportEnd) => void = () => {};
   onNetworkChange: () => void = () => {};
   iceConnectedAt: number | undefined;
@@ -72,6 +73,7 @@ export class PeerTransport implements SecureTransport {
       (datagram) => this.#ice.send(datagram),
       () => this.#end('closed-by-peer'),
       this.#options.preferGcm ?? false,
+      (data) => this.onData(data),
     );
   }
 
@@ -105,6 +107,10 @@ export class PeerTransport implements SecureTransport {
 
   send(packet: Uint8Array): void {
     this.#ice.send(packet);
+  }
+
+  sendData(data: Buffer): void {
+    this.#dtls?.sendData(data);
   }
 
   busy(): boolean {

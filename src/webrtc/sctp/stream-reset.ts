@@ -1,0 +1,130 @@
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import { CHUNK, readParameters, writeChunk, writeParameter } from './packet.ts';
+import { isAfter, plus } from './serial.ts';
+
+/** RFC 6525 section 4. */
+const OUTGOING_RESET = 13;
+const RESPONSE = 16;
+const ADD_OUTGOING = 17;
+const RESULT = { nothingToDo: 0, performed: 1, badSequence: 5, inProgress: 6 } as const;
+const REPEAT_MS = 500;
+const MAX_STREAMS_PER_REQUEST = 256;
+
+export interface StreamResetOptions {
+  /** TSNs are where both count their requests from. */
+  localTsn: number;
+  remoteTsn: number;
+  clock: Clock;
+  onChunk: (chunk: Buffer) => void;
+  /** The last TSN that we have used. */
+  lastSentTsn: () => number;
+  /** Everything up to this TSN has come. */
+  lastReceivedTsn: () => number;
+  /** The peer has ended these of its streams, and all it sent on them has come. */
+  onPeerReset: (streamIds: number[]) => void;
+  /** The peer knows that we have ended these of ours. */
+  onOwnReset: (streamIds: number[]) => void;
+}
+
+interface Request {
+  sequence: number;
+  streamIds: number[];
+}
+
+/** How data channels are closed: each side ends its own streams (RFC 6525; RFC 8831 section 6.7). */
+export class StreamReset {
+  readonly #options: StreamResetOptions;
+  #waiting: number[] = [];
+  #request: Request | undefined;
+  #nextSequence: number;
+  #timer: Timer | undefined;
+  #peerSequence: number;
+  #lastResult: number = RESULT.nothingToDo;
+
+  constructor(options: StreamResetOptions) {
+    this.#options = options;
+    this.#nextSequence = options.localTsn;
+    this.#peerSequence = plus(options.remoteTsn, -1);
+  }
+
+  /** Ends streams on which nothing is under way any more. */
+  reset(streamId: number): void {
+    this.#waiting.push(streamId);
+    this.#ask();
+  }
+
+  /** Takes a RE-CONFIG chunk. */
+  onChunk(body: Buffer): void {
+    for (const { type, value } of readParameters(body)) {
+      if (type === OUTGOING_RESET && value.length >= 12) this.#onReset(value);
+      else if (type === ADD_OUTGOING && value.length >= 8)
+        this.#answerNext(value.readUInt32BE(0), () => RESULT.performed);
+      else if (type === RESPONSE && value.length >= 8)
+        this.#onResponse(value.readUInt32BE(0), value.readUInt32BE(4));
+    }
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#request = undefined;
+    this.#waiting = [];
+  }
+
+  #onReset(value: Buffer): void {
+    const { lastReceivedTsn, onPeerReset } = this.#options;
+    this.#answerNext(value.readUInt32BE(0), () => {
+      if (isAfter(value.readUInt32BE(8), lastReceivedTsn())) return RESULT.inProgress;
+      const streamIds: number[] = [];
+      for (let at = 12; at + 2 <= value.length; at += 2) streamIds.push(value.readUInt16BE(at));
+      onPeerReset(streamIds);
+      return RESULT.performed;
+    });
+  }
+
+  /** A repeated request has the answer of the first; one that was in progress is looked at again. */
+  #answerNext(sequence: number, perform: () => number): void {
+    const isNew = sequence === plus(this.#peerSequence, 1);
+    if (!isNew && sequence !== this.#peerSequence) return this.#respond(sequence, RESULT.badSequence);
+    if (isNew || this.#lastResult === RESULT.inProgress) this.#lastResult = perform();
+    this.#peerSequence = sequence;
+    this.#respond(sequence, this.#lastResult);
+  }
+
+  #respond(sequence: number, result: number): void {
+    const value = Buffer.alloc(8);
+    value.writeUInt32BE(sequence, 0);
+    value.writeUInt32BE(result, 4);
+    this.#options.onChunk(writeChunk(CHUNK.reconfig, 0, writeParameter(RESPONSE, value)));
+  }
+
+  #onResponse(sequence: number, result: number): void {
+    const request = this.#request;
+    if (request?.sequence !== sequence || result === RESULT.inProgress) return;
+    this.#timer?.cancel();
+    this.#request = undefined;
+    this.#options.onOwnReset(request.streamIds);
+    this.#ask();
+  }
+
+  #ask(): void {
+    if (this.#request || this.#waiting.length === 0) return;
+    this.#request = {
+      sequence: this.#nextSequence,
+      streamIds: this.#waiting.splice(0, MAX_STREAMS_PER_REQUEST),
+    };
+    this.#nextSequence = plus(this.#nextSequence, 1);
+    this.#send(this.#request);
+  }
+
+  #send(request: Request): void {
+    const { clock, onChunk, lastSentTsn } = this.#options;
+    const { sequence, streamIds } = request;
+    const value = Buffer.alloc(12 + 2 * streamIds.length);
+    value.writeUInt32BE(sequence, 0);
+    value.writeUInt32BE(this.#peerSequence, 4);
+    value.writeUInt32BE(lastSentTsn(), 8);
+    streamIds.forEach((streamId, i) => value.writeUInt16BE(streamId, 12 + 2 * i));
+    onChunk(writeChunk(CHUNK.reconfig, 0, writeParameter(OUTGOING_RESET, value)));
+    this.#timer = clock.after(REPEAT_MS, () => this.#send(request));
+  }
+}
