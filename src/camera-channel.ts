@@ -3,6 +3,7 @@ import { CameraSlot } from './camera/camera-slot.ts';
 import type { Camera, CameraStatus } from './camera/camera.ts';
 import { RenditionStreams } from './camera/rendition-streams.ts';
 import type { CameraConfig } from './config/config.ts';
+import { ChannelLabels } from './control/channel-labels.ts';
 import { errorText } from './errors.ts';
 import type { Log } from './log.ts';
 import { CameraMetrics, type CameraCondition, type CameraMetricsOptions } from './metrics/camera-metrics.ts';
@@ -17,6 +18,7 @@ import type { Signaling } from './signaling/signaling.ts';
 import { Master, type MasterCounters } from './webrtc/master.ts';
 import type { Capabilities } from './webrtc/negotiate.ts';
 import type { IceServer, SecureTransport } from './webrtc/secure-transport.ts';
+import type { ViewerSession } from './webrtc/viewer-session.ts';
 
 export interface CameraChannelOptions {
   name: string;
@@ -96,6 +98,10 @@ export class CameraChannel {
       onSendFailed: (clientId, reason) =>
         log.debug({ clientId, reason }, 'a message did not reach the viewer'),
     });
+    const labels = new ChannelLabels<ViewerSession>({
+      handlers: {},
+      echoesOthers: () => this.#config.dataChannel.echo,
+    });
     this.#master = new Master({
       channelName: channel.channelName,
       maxViewers: () => this.#config.viewers.max,
@@ -119,6 +125,7 @@ export class CameraChannel {
           onStatus();
         };
       },
+      onChannel: (opened, session) => labels.serve(opened, session),
       clock,
       random,
       log,
@@ -215,12 +222,12 @@ function captureKeys(config: CameraConfig): unknown {
   return { ...config, viewers: undefined };
 }
 
-function capabilities({ video, audio, twcc }: CameraConfig): Capabilities {
+function capabilities({ video, audio, dataChannel, twcc }: CameraConfig): Capabilities {
   return {
     video: video.codec,
     h264ProfileLevelId: '42e01f',
     audio: audio.enabled ? audio.codec : undefined,
-    dataChannel: false,
+    dataChannel: dataChannel.enabled,
     twcc: twcc.enabled,
   };
 }

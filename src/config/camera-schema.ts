@@ -90,9 +90,15 @@ export const cameraShape: Shape<CameraKeys> = {
   },
   dataChannel: {
     enabled: {
-      doc: 'Accept data channels. Not in effect yet: they are refused.',
+      doc: 'Accept data channels.',
       format: flag,
       default: true,
+      scope: 'shadow',
+    },
+    echo: {
+      doc: 'Send back what comes on data channels with other labels than the agent knows, for tests.',
+      format: flag,
+      default: false,
       scope: 'shadow',
     },
   },

@@ -46,7 +46,11 @@ export interface CameraConfig {
   /** How long the camera goes on after the last viewer left. */
   idleGraceSeconds: number;
   viewers: { max: number };
-  dataChannel: { enabled: boolean };
+  dataChannel: {
+    enabled: boolean;
+    /** What comes on channels that nobody here knows is sent back. */
+    echo: boolean;
+  };
   twcc: { enabled: boolean };
   srtp: { preferGcm: boolean };
   ice: {

@@ -20,7 +20,7 @@ export interface LocalTrack {
   streamId: string;
 }
 
-const SCTP_PORT = 5000;
+export const SCTP_PORT = 5000;
 /** RFC 8841: the largest data channel message we take. */
 export const MAX_MESSAGE_BYTES = 262_144;
 

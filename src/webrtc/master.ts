@@ -5,6 +5,7 @@ import type { Random } from '../runtime/random.ts';
 import { buildAnswer } from './answer.ts';
 import { EarlyCandidates } from './early-candidates.ts';
 import { negotiate, refuse, type Capabilities, type Negotiation } from './negotiate.ts';
+import type { DataChannel } from './sctp/data-channel.ts';
 import { parseOffer, type Offer } from './sdp.ts';
 import type { IceServer, SecureTransport } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
@@ -37,6 +38,8 @@ export interface MasterOptions {
   iceServers: () => Promise<IceServer[]>;
   /** Told of each session at its start; what it returns, at its end. */
   onSession: (session: ViewerSession) => (end: SessionEnd) => void;
+  /** A viewer has opened a data channel: the channel's listeners are to be set during the call. */
+  onChannel: (channel: DataChannel, session: ViewerSession) => void;
   clock: Clock;
   random: Random;
   log: Log;
@@ -153,8 +156,9 @@ export class Master {
   }
 
   #begin(clientId: string, offer: Offer, negotiation: Negotiation & { ok: true }): void {
-    const { media, signaling, createTransport, iceServers, channelName, clock, random, log } = this.#options;
-    const session = new ViewerSession({
+    const { media, signaling, createTransport, iceServers, onChannel, channelName, clock, random, log } =
+      this.#options;
+    const session: ViewerSession = new ViewerSession({
       clientId,
       offer,
       negotiation,
@@ -164,6 +168,7 @@ export class Master {
       iceServers,
       sendAnswer: (answer) => signaling.sendAnswer(clientId, answer),
       sendCandidate: (candidate) => signaling.sendCandidate(clientId, candidate),
+      onChannel: (channel) => onChannel(channel, session),
       clock,
       random,
       log,

@@ -6,12 +6,15 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { buildAnswer, type LocalTrack } from './answer.ts';
 import { isSameMedia, type Negotiation, type MediaDecision } from './negotiate.ts';
+import type { DataChannel } from './sctp/data-channel.ts';
 import type { Renditions } from './renditions.ts';
 import { RtpSession, type OutgoingTrack, type Recorder } from './rtp-session.ts';
 import type { Offer } from './sdp.ts';
 import type { IceServer, SecureTransport, SrtpSessionKeys } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
+import type { SessionTimeline } from './session-timeline.ts';
 import { ShownRendition } from './shown-rendition.ts';
+import { ViewerChannels } from './viewer-channels.ts';
 
 /** What a viewer is served from. */
 export interface ViewerStreams {
@@ -32,23 +35,11 @@ export interface ViewerSessionOptions {
   sendCandidate: (candidate: string) => void;
   /** Set where the peer is no viewer, but records. */
   recorder?: Recorder;
+  /** The viewer has opened a data channel: its listeners are to be set during the call. */
+  onChannel: (channel: DataChannel) => void;
   clock: Clock;
   random: Random;
   log: Log;
-}
-
-/** Milliseconds since the offer came, by stage; what has not happened is missing. */
-export interface SessionTimeline {
-  hostGathered?: number;
-  answered?: number;
-  /** The first server-reflexive, the first relayed candidate. */
-  reflexiveFound?: number;
-  relayFound?: number;
-  iceConnected?: number;
-  dtlsConnected?: number;
-  /** Of picture or sound. */
-  firstFrame?: number;
-  firstKeyframe?: number;
 }
 
 /** A changed network settles first (addresses come one by one). */
@@ -67,6 +58,7 @@ export class ViewerSession {
   #tracks = new Map<MediaDecision, LocalTrack>();
   #picture: ShownRendition | undefined;
   #media: RtpSession | undefined;
+  #channels: ViewerChannels | undefined;
   #route: string | undefined;
   #regather: Timer | undefined;
   #finish!: (end: SessionEnd) => void;
@@ -103,6 +95,7 @@ export class ViewerSession {
     this.#regather?.cancel();
     this.#picture.close();
     this.#media?.close();
+    this.#channels?.close();
     this.#route = this.route;
     transport.close();
     const seconds = Math.round((clock.monotonic() - this.#startedAt) / 100) / 10;
@@ -141,6 +134,7 @@ export class ViewerSession {
     this.#tracks = this.#createTracks(before);
     Object.assign(this.#timeline, this.timeline);
     this.#media?.update(this.#outgoing());
+    this.#channels?.update(this.#negotiation.decisions);
     sendAnswer(this.#answer());
     if (isRestart) void this.#gatherServers();
     log.info({ clientId: this.clientId, iceRestart: isRestart }, 'viewer renegotiated');
@@ -180,6 +174,8 @@ export class ViewerSession {
   /** The answer carries the host candidates; what STUN and TURN servers yield trickles after it and nothing waits for it. */
   async #connect(): Promise<void> {
     const { transport, sendAnswer, sendCandidate, log } = this.#options;
+    this.#channels = new ViewerChannels({ ...this.#options, dtlsRole: this.#dtlsRole() });
+    this.#channels.update(this.#negotiation.decisions);
     await transport.gatherHost();
     this.#mark('hostGathered');
     this.#tracks = this.#createTracks();
@@ -196,6 +192,7 @@ export class ViewerSession {
       this.#timeline.iceConnected = this.#sinceOffer(transport.iceConnectedAt);
     this.#mark('dtlsConnected');
     this.#startMedia(keys);
+    this.#channels.connected();
     log.info(
       { clientId: this.clientId, route: transport.selectedPair(), timelineMs: this.timeline },
       `${this.#peer} connected`,

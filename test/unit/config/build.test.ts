@@ -24,7 +24,7 @@ test('a camera needs no more than a source; everything else has a default', () =
     prewarm: false,
     idleGraceSeconds: 10,
     viewers: { max: 10 },
-    dataChannel: { enabled: true },
+    dataChannel: { enabled: true, echo: false },
     twcc: { enabled: true },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },
     srtp: { preferGcm: false },

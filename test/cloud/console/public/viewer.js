@@ -51,6 +51,7 @@ export class Viewer extends EventTarget {
     const { peer, signaling } = this;
     peer.addTransceiver('video', { direction: 'recvonly' });
     peer.addTransceiver('audio', { direction: 'recvonly' });
+    this.control = peer.createDataChannel('control');
     // The offer is made while the WebSocket opens.
     const offer = peer.createOffer();
     signaling.on('open', () => this.#attempt(this.#sendOffer(offer)));

@@ -80,6 +80,7 @@ export class StubMaster {
           log,
         }),
       iceServers: iceServers ?? (() => Promise.resolve([])),
+      onChannel: () => {},
       onSession: () => (end) => {
         this.ends.push(end);
         this.#events.emit('end');

@@ -14,7 +14,7 @@ export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}):
     prewarm: false,
     idleGraceSeconds: 5,
     viewers: { max: 10 },
-    dataChannel: { enabled: true },
+    dataChannel: { enabled: true, echo: false },
     twcc: { enabled: true },
     srtp: { preferGcm: false },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },
