@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
-import { GopReplay, type ReplaySink } from './gop-replay.ts';
 import type { Frame, FrameSink, MediaStream } from './media-stream.ts';
+import type { Pacer } from './pacer.ts';
 import type { PacketOutput } from './packet-output.ts';
 import type { RtpTimeline } from './rtp-timeline.ts';
 import type { SentSpans } from './sent-spans.ts';
@@ -10,14 +10,23 @@ const REPLAY_INTERVAL_MS = 1000;
 /** The first may be repeated sooner: when its first packet is lost, a browser knows nothing to ask for but another. */
 const FIRST_REPLAY_INTERVAL_MS = 150;
 const UNKNOWN_FRAME_MS = 33;
+/** A picture that waits longer than this is overtaken by a new key frame. */
+const OVERTAKEN_MS = 100;
+/** A picture that waits this long for its turn means a link too small: the rest of its GOP is left out. */
+const MAX_BEHIND_MS = 400;
 
 /** stopped: sends nothing; waiting: for a key frame; live: each frame as it comes, after a replay if there is one. */
 type Mode = 'stopped' | 'waiting' | 'live';
 
-/** Decides which frames one viewer gets and when: live, by GOP replay, or none before the next key frame. */
-export class FrameSender implements FrameSink, ReplaySink {
+/**
+ * Decides which frames one viewer gets and when: live, by GOP replay, or none before the next key frame. Frames leave in
+ * order as the pacer allows; what waits is only an index into the stream's history.
+ */
+export class FrameSender implements FrameSink {
   frames = 0;
   replays = 0;
+  /** Frames that were left out because the link could not carry them. */
+  skippedFrames = 0;
   /** Wall clock of the last frame, epoch milliseconds. */
   lastFrameAtMs: number | undefined;
   /** When the first frame left, on the monotonic clock. */
@@ -33,9 +42,11 @@ export class FrameSender implements FrameSink, ReplaySink {
   #mode: Mode = 'stopped';
   /** The stream to change to at its next key frame. */
   #nextStream: MediaStream | undefined;
-  #replay: GopReplay | undefined;
-  #replayKbps: number;
-  /** Frames of a replay from this index on came after it began, and keep their own time. */
+  readonly #pacer: Pacer;
+  /** The next to leave: index of the frame in its stream, and of the payload in the frame. */
+  #nextFrame = 0;
+  #nextPayload = 0;
+  /** Frames before this index are replayed; later ones keep their own time. */
   #replayEnd = 0;
   #replayedAtMs = -Infinity;
   /** Set for a recorder, which gets each frame once and with its own time. */
@@ -50,8 +61,8 @@ export class FrameSender implements FrameSink, ReplaySink {
     output: PacketOutput,
     spans: SentSpans,
     timeline: RtpTimeline,
+    pacer: Pacer,
     clock: Clock,
-    replayKbps: number,
     recordFromMs?: number,
   ) {
     this.stream = stream;
@@ -59,17 +70,12 @@ export class FrameSender implements FrameSink, ReplaySink {
     this.#spans = spans;
     this.#timeline = timeline;
     this.#clock = clock;
-    this.#replayKbps = replayKbps;
+    this.#pacer = pacer;
     this.#recordFromMs = recordFromMs;
   }
 
   get paused(): boolean {
     return this.#mode === 'stopped';
-  }
-
-  setReplayRate(kbps: number): void {
-    this.#replayKbps = kbps;
-    if (this.#replay) this.#replay.rateKbps = kbps;
   }
 
   start(): void {
@@ -79,7 +85,7 @@ export class FrameSender implements FrameSink, ReplaySink {
   }
 
   pause(): void {
-    this.#cancelReplay();
+    if (this.stream.isVideo) this.#pacer.cancel();
     this.stream.detach(this);
     this.#setNextStream(undefined);
     this.#mode = 'stopped';
@@ -100,7 +106,7 @@ export class FrameSender implements FrameSink, ReplaySink {
 
   /** Gives the viewer a decodable picture as soon as the budget allows: by replay, or by the next key frame. */
   refresh(): void {
-    if (!this.stream.isVideo || this.#mode !== 'live' || this.#replay) return;
+    if (!this.stream.isVideo || this.#mode !== 'live' || this.#isReplaying) return;
     if (this.#recordFromMs !== undefined) return;
     if (!this.#tryRefresh()) this.#refreshWanted = true;
   }
@@ -109,18 +115,83 @@ export class FrameSender implements FrameSink, ReplaySink {
     if (stream === this.#nextStream) {
       if (!frame.keyframe) return;
       this.#adoptNextStream(stream);
+      this.#goOnFrom(frame);
+    } else if (frame.keyframe && (this.#mode === 'waiting' || this.#isOvertaken)) this.#goOnFrom(frame);
+    if (this.#mode !== 'live') {
+      if (this.#mode === 'waiting') this.skippedFrames += 1;
+      return;
     }
-    if (frame.keyframe) {
-      if (this.#mode === 'waiting') this.#mode = 'live';
-      // What is left of the old GOP is not needed any more, but to a recorder.
-      if (this.#recordFromMs === undefined) this.#cancelReplay();
-    }
-    if (this.#mode !== 'live' || this.#replay) return;
-    if (this.#refreshWanted && !frame.keyframe && this.#tryRefresh()) return;
-    this.sendPart(frame, 0, frame.payloads.count);
+    if (this.#refreshWanted && !frame.keyframe && this.#nextFrame === frame.index && this.#tryRefresh())
+      return;
+    this.#advance();
   }
 
-  sendPart(frame: Frame, from: number, to: number): void {
+  get #isReplaying(): boolean {
+    return this.#nextFrame < this.#replayEnd;
+  }
+
+  /** What is left of the old GOP is not needed any more where a key frame is there, but by a recorder. */
+  get #isOvertaken(): boolean {
+    if (this.#recordFromMs !== undefined) return false;
+    return this.#isReplaying || this.#behindMs > OVERTAKEN_MS;
+  }
+
+  /** How long the next frame has waited for its turn. */
+  get #behindMs(): number {
+    const next = this.stream.frame(this.#nextFrame);
+    return next === undefined ? 0 : this.#clock.monotonic() - next.pushedAtMs;
+  }
+
+  #goOnFrom(keyframe: Frame): void {
+    if (this.#mode === 'live') this.skippedFrames += keyframe.index - this.#nextFrame;
+    this.#goOn(keyframe.index);
+  }
+
+  #goOn(frameIndex: number): void {
+    this.#mode = 'live';
+    this.#nextFrame = frameIndex;
+    this.#nextPayload = 0;
+    this.#replayEnd = 0;
+  }
+
+  /** Sends what the pacer allows, and the rest later. */
+  #advance(): void {
+    const { stream } = this;
+    while (this.#mode === 'live' && this.#nextFrame < stream.nextIndex) {
+      const frame = stream.frame(this.#nextFrame);
+      if (frame === undefined || this.#isTooLate(frame)) {
+        this.#mode = 'waiting';
+        return;
+      }
+      const from = this.#nextPayload;
+      const to = stream.isVideo ? this.#affordable(frame, from) : frame.payloads.count;
+      if (to === from) return this.#pacer.wait(() => this.#advance());
+      const isWhole = to === frame.payloads.count;
+      this.#sendPart(frame, from, to);
+      this.#nextPayload = isWhole ? 0 : to;
+      if (isWhole) this.#nextFrame += 1;
+    }
+  }
+
+  /** The link cannot carry this stream: the viewer gets the beginning of each GOP, and stays near the live edge. */
+  #isTooLate(frame: Frame): boolean {
+    if (this.#isReplaying || frame.keyframe || this.#nextPayload > 0) return false;
+    if (this.#recordFromMs !== undefined) return false;
+    const isTooLate = this.#clock.monotonic() - frame.pushedAtMs > MAX_BEHIND_MS;
+    if (isTooLate) this.skippedFrames += this.stream.nextIndex - frame.index;
+    return isTooLate;
+  }
+
+  /** One past the last payload that may leave now. */
+  #affordable(frame: Frame, from: number): number {
+    const { count, lengths } = frame.payloads;
+    let allowance = this.#pacer.allowance;
+    let to = from;
+    while (to < count && allowance > 0) allowance -= lengths[to++]!;
+    return to;
+  }
+
+  #sendPart(frame: Frame, from: number, to: number): void {
     const output = this.#output;
     if (from === 0) this.#beginFrame(frame);
     const timestamp = this.#ticks >>> 0;
@@ -135,13 +206,8 @@ export class FrameSender implements FrameSink, ReplaySink {
     output.send(frame.payloads, from, to, timestamp, transportSequence);
   }
 
-  replayEnded(reachedLive: boolean): void {
-    this.#replay = undefined;
-    if (!reachedLive) this.#mode = 'waiting';
-  }
-
   #beginFrame(frame: Frame): void {
-    const replayed = this.#replay !== undefined && frame.index < this.#replayEnd;
+    const replayed = frame.index < this.#replayEnd;
     this.#ticks = replayed
       ? this.#timeline.replayed(this.#replayEnd - 1 - frame.index)
       : this.#timeline.live(frame.captureTimeMs, frame.pushedAtMs);
@@ -156,7 +222,7 @@ export class FrameSender implements FrameSink, ReplaySink {
 
   /** A viewer that has nothing yet: any picture is better than none, so only the GOP's being whole counts. */
   #begin(): void {
-    this.#mode = 'live';
+    this.#goOn(this.stream.nextIndex);
     if (this.#recordFromMs !== undefined) this.#catchUp(this.#recordFromMs);
     else if (this.stream.isVideo && !this.#startReplay()) this.#mode = 'waiting';
   }
@@ -167,8 +233,8 @@ export class FrameSender implements FrameSink, ReplaySink {
       if (this.stream.isVideo) this.#mode = 'waiting';
       return;
     }
-    this.#replay = new GopReplay(this.stream, start, this.#replayKbps, this.#clock, this);
-    this.#replay.start();
+    this.#goOn(start);
+    this.#advance();
   }
 
   #tryRefresh(): boolean {
@@ -179,7 +245,7 @@ export class FrameSender implements FrameSink, ReplaySink {
 
   /** Whether a replay would reach the live edge before the next key frame is due, which does the same for less. */
   #replayEndsInTime({ gop, keyframeDueInMs }: MediaStream): boolean {
-    return gop !== undefined && (gop.payloadBytes * 8) / this.#replayKbps < keyframeDueInMs;
+    return gop !== undefined && (gop.payloadBytes * 8) / this.#pacer.rateKbps < keyframeDueInMs;
   }
 
   #startReplay(): boolean {
@@ -190,17 +256,13 @@ export class FrameSender implements FrameSink, ReplaySink {
     const before = stream.frame(nextIndex - 2) ?? newest;
     const frameMs = newest.captureTimeMs - before.captureTimeMs || UNKNOWN_FRAME_MS;
     this.#timeline.beginReplay(nextIndex - gop.start, newest.captureTimeMs, frameMs);
+    this.#nextFrame = gop.start;
+    this.#nextPayload = 0;
     this.#replayEnd = nextIndex;
     this.#replayedAtMs = this.#clock.monotonic();
     this.replays += 1;
-    this.#replay = new GopReplay(stream, gop.start, this.#replayKbps, this.#clock, this);
-    this.#replay.start();
+    this.#advance();
     return true;
-  }
-
-  #cancelReplay(): void {
-    this.#replay?.cancel();
-    this.#replay = undefined;
   }
 
   #setNextStream(stream: MediaStream | undefined): void {
@@ -210,7 +272,6 @@ export class FrameSender implements FrameSink, ReplaySink {
   }
 
   #adoptNextStream(stream: MediaStream): void {
-    this.#cancelReplay();
     this.stream.detach(this);
     this.stream = stream;
     this.#nextStream = undefined;

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import type { Pacer } from './pacer.ts';
 import { MAX_BATCH_PACKETS, PacketBatch, type MemoryUse } from './packet-batch.ts';
 import { MAX_PAYLOAD_BYTES, type Payloads } from './payload-writer.ts';
 import { RtpHeaderWriter, type HeaderExtensions } from './rtp-header.ts';
@@ -36,6 +37,7 @@ export interface ViewerTransport {
   /** Where transport-wide congestion control is negotiated. */
   transportSequence?: TransportSequence;
   onSent?: SentListener;
+  pacer: Pacer;
 }
 
 export interface PacketOutputOptions {
@@ -152,15 +154,17 @@ export class PacketOutput {
   }
 
   #flush(transportSequence: number): void {
-    const { packets: transport, srtp, onSent } = this.#transport;
+    const { packets: transport, srtp, onSent, pacer } = this.#transport;
     const batch = this.#batch;
     srtp.protect(batch);
     const { block, starts, payloadLengths, count } = batch;
     const overhead = batch.headerBytes + srtp.tagBytes;
     const atMs = onSent === undefined ? 0 : this.#clock.monotonic();
+    let total = 0;
     for (let i = 0; i < count; i++) {
       const start = starts[i]!;
       const bytes = overhead + payloadLengths[i]!;
+      total += bytes;
       this.packets += 1;
       this.payloadBytes += payloadLengths[i]!;
       try {
@@ -170,5 +174,6 @@ export class PacketOutput {
       }
       onSent?.((transportSequence + i) & 0xffff, bytes, atMs);
     }
+    pacer.spend(total);
   }
 }

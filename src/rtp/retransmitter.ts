@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
+import type { Pacer } from './pacer.ts';
 import type { PacketOutput } from './packet-output.ts';
 import type { SentSpans } from './sent-spans.ts';
 
@@ -8,29 +9,29 @@ const REMEMBERED = 1024;
 const MIN_REPEAT_MS = 10;
 const MAX_REPEAT_MS = 100;
 const UNKNOWN_REPEAT_MS = 20;
-/** Repetitions that may go out at once before the rate applies: a short outage of a fast stream. */
-const BURST_BYTES = 256 * 1024;
+/** Repetitions that may go out at once before the rate applies: a short outage. */
+const BURST_MS = 300;
+const MAX_BURST_BYTES = 256 * 1024;
 
 /** What became of a request for one packet. */
 export type RepairOutcome = 'sent' | 'skipped' | 'forgotten';
 
 /**
  * Answers NACKs from the streams' plaintext history, over RTX (RFC 4588) where the peer has it, else by repeating the
- * packet itself. A peer cannot make it send more than `rateKbps`, nor one packet more than once a round trip.
+ * packet itself. A peer cannot make it send more than the link is thought to carry, nor one packet more than once a round trip.
  */
 export class Retransmitter {
-  /** Most kilobits a second spent on repetitions. */
-  rateKbps: number;
   packets = 0;
   payloadBytes = 0;
   readonly #clock: Clock;
+  readonly #pacer: Pacer;
   readonly #spans: SentSpans;
   readonly #media: PacketOutput;
   readonly #rtx: PacketOutput | undefined;
   readonly #repeatedIndex = new Float64Array(REMEMBERED).fill(-1);
   readonly #repeatedAtMs = new Float64Array(REMEMBERED);
   #repeatMs = UNKNOWN_REPEAT_MS;
-  #allowance = BURST_BYTES;
+  #allowance = MAX_BURST_BYTES;
   #refilledAtMs: number;
 
   constructor(
@@ -38,14 +39,14 @@ export class Retransmitter {
     rtx: PacketOutput | undefined,
     spans: SentSpans,
     clock: Clock,
-    rateKbps: number,
+    pacer: Pacer,
   ) {
     this.#media = media;
     this.#rtx = rtx;
     this.#spans = spans;
     this.#clock = clock;
     this.#refilledAtMs = clock.monotonic();
-    this.rateKbps = rateKbps;
+    this.#pacer = pacer;
   }
 
   /** Tells the measured round trip. */
@@ -75,10 +76,9 @@ export class Retransmitter {
     const slot = index % REMEMBERED;
     if (this.#repeatedIndex[slot] === index && nowMs - this.#repeatedAtMs[slot]! < this.#repeatMs)
       return false;
-    this.#allowance = Math.min(
-      BURST_BYTES,
-      this.#allowance + ((nowMs - this.#refilledAtMs) * this.rateKbps) / 8,
-    );
+    const { rateKbps } = this.#pacer;
+    const burst = Math.min(MAX_BURST_BYTES, (BURST_MS * rateKbps) / 8);
+    this.#allowance = Math.min(burst, this.#allowance + ((nowMs - this.#refilledAtMs) * rateKbps) / 8);
     this.#refilledAtMs = nowMs;
     if (this.#allowance < bytes) return false;
     this.#allowance -= bytes;

@@ -12,8 +12,6 @@ import type { RtpSenderStats } from './rtp-sender-stats.ts';
 import { RtpTimeline } from './rtp-timeline.ts';
 import { SentSpans } from './sent-spans.ts';
 
-const DEFAULT_REPLAY_KBPS = 50_000;
-const MIN_REPLAY_KBPS = 50;
 const VIDEO_BLOCK_BYTES = 64 * 1024;
 const SMALL_BLOCK_BYTES = 8 * 1024;
 /** A round trip above this belongs to a report that is not ours. */
@@ -31,8 +29,6 @@ export interface RtpSenderOptions {
   /** Retransmission stream (RFC 4588); without it packets are repeated as they were. */
   rtx?: { payloadType: number; ssrc?: number };
   extensions?: HeaderExtensions;
-  /** Rate of GOP replays and, apart, of retransmissions; default 50 000. */
-  replayKbps?: number;
   /**
    * For a receiver that records: begins with what was pushed from this moment (monotonic) on, as far as it is kept, and sends each
    * frame once, with its own time. A lost picture is then mended by the next key frame, not by a replay.
@@ -69,8 +65,8 @@ export class RtpSender implements RtcpHandler {
 
   /** Sends nothing before `start()`. Fails where an SSRC was used before under the transport's keys. */
   constructor(stream: MediaStream, options: RtpSenderOptions) {
-    const { clock, random, transport, rtx, extensions = {}, replayKbps = DEFAULT_REPLAY_KBPS } = options;
-    const { recordFromMs } = options;
+    const { clock, random, transport, rtx, extensions = {}, recordFromMs } = options;
+    const { pacer } = transport;
     const output = (ssrc: number, payloadType: number, blockBytes: number) => {
       const markFrameEnd = stream.isVideo;
       return new PacketOutput(
@@ -96,16 +92,8 @@ export class RtpSender implements RtcpHandler {
     }
     const spans = new SentSpans(stream);
     this.#timeline = new RtpTimeline(this.#clockRate, random.uint32());
-    this.#frames = new FrameSender(
-      stream,
-      this.#media,
-      spans,
-      this.#timeline,
-      clock,
-      replayKbps,
-      recordFromMs,
-    );
-    this.#retransmitter = new Retransmitter(this.#media, this.#rtx, spans, clock, replayKbps);
+    this.#frames = new FrameSender(stream, this.#media, spans, this.#timeline, pacer, clock, recordFromMs);
+    this.#retransmitter = new Retransmitter(this.#media, this.#rtx, spans, clock, pacer);
   }
 
   get stream(): MediaStream {
@@ -114,13 +102,6 @@ export class RtpSender implements RtcpHandler {
 
   get paused(): boolean {
     return this.#frames.paused;
-  }
-
-  /** Sets the rate of replays and of retransmissions, to follow the viewer's estimated bandwidth; at least 50. */
-  setReplayRate(kbps: number): void {
-    const rateKbps = Math.max(MIN_REPLAY_KBPS, kbps);
-    this.#frames.setReplayRate(rateKbps);
-    this.#retransmitter.rateKbps = rateKbps;
   }
 
   /** Starts, or goes on after `pause()`: video with the cached GOP where there is one, else with the next key frame. */

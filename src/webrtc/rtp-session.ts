@@ -1,6 +1,7 @@
 import type { Random } from '../runtime/random.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { MediaStream } from '../rtp/media-stream.ts';
+import { Pacer } from '../rtp/pacer.ts';
 import { TransportSequence, type ViewerTransport } from '../rtp/packet-output.ts';
 import { parseRtcp } from '../rtp/rtcp-parse.ts';
 import type { RtcpHandler } from '../rtp/rtcp-types.ts';
@@ -63,7 +64,7 @@ export class RtpSession {
     this.#clock = clock;
     this.#random = random;
     this.#srtcpIn = new SrtcpContext(deriveSessionKeys(keys.remote, 'rtcp'));
-    this.#viewer = { packets: transport, srtp: new SrtpSender(keys.local) };
+    this.#viewer = { packets: transport, srtp: new SrtpSender(keys.local), pacer: new Pacer(clock) };
     this.#handler = this.#createHandler();
   }
 
@@ -71,6 +72,7 @@ export class RtpSession {
   start(tracks: readonly OutgoingTrack[]): void {
     this.#transport.onPacket = (packet) => this.#receive(packet);
     this.#recording = this.#recorder?.start();
+    if (this.#recording) this.#viewer.pacer.rateKbps = this.#recording.replayKbps;
     this.update(tracks);
     this.#reports = this.#clock.every(REPORT_INTERVAL_MS, () => this.#report());
   }
@@ -148,7 +150,7 @@ function createSender(
     payloadType,
     cname: local.cname,
     ssrc: local.ssrc,
-    ...recording,
+    recordFromMs: recording?.recordFromMs,
     ...(rtx === undefined ? {} : { rtx: { payloadType: rtx, ssrc: local.rtxSsrc } }),
     extensions: {
       ...(midExtension === undefined || media.mid === ''

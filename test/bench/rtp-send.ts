@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { MediaStream } from '../../src/rtp/media-stream.ts';
+import { Pacer } from '../../src/rtp/pacer.ts';
 import { TransportSequence, type PacketTransport } from '../../src/rtp/packet-output.ts';
 import { RtpSender } from '../../src/rtp/rtp-sender.ts';
 import { saltBytes, type SrtpProfile } from '../../src/rtp/srtp-keys.ts';
@@ -96,6 +97,7 @@ async function measure(profile: SrtpProfile, wire: Wire): Promise<number> {
         packets,
         srtp: new SrtpSender({ profile, masterKey: randomBytes(16), masterSalt }),
         transportSequence: new TransportSequence(),
+        pacer: new Pacer(systemClock),
       },
       payloadType: 96,
       cname: 'bench',

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MediaStream } from '../../../src/rtp/media-stream.ts';
+import { Pacer } from '../../../src/rtp/pacer.ts';
 import { TransportSequence, type PacketTransport } from '../../../src/rtp/packet-output.ts';
 import { packetize } from '../../../src/rtp/packetizer.ts';
 import { PayloadMemory } from '../../../src/rtp/payload-memory.ts';
@@ -80,6 +81,7 @@ async function openLink(stream: MediaStream, profile: SrtpProfile, number: numbe
       packets: path,
       srtp: new SrtpSender(keys.remote),
       transportSequence: new TransportSequence(),
+      pacer: new Pacer(systemClock),
     },
     payloadType: VIDEO,
     cname: 'camera',

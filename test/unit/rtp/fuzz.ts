@@ -78,7 +78,7 @@ export function fuzzRtcp(count: number, seed: number): void {
 export function fuzzFeedback(count: number, seed: number): void {
   const random = randomIntegers(seed);
   const camera = new TestCamera();
-  const { viewer, sender } = watch(camera, { replayKbps: 1000 });
+  const { viewer, sender } = watch(camera, { paceKbps: 1000 });
   let bytes = 0;
   viewer.send = (datagram) => {
     bytes += datagram.length;

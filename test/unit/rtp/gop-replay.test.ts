@@ -51,7 +51,7 @@ test('a replay keeps to its rate while new frames queue behind it', () => {
   const camera = new TestCamera();
   camera.gop(50);
   const gopBytes = camera.stream.gop!.payloadBytes;
-  const { viewer, sender } = watch(camera, { replayKbps: 4000 });
+  const { viewer, sender } = watch(camera, { paceKbps: 4000 });
   sender.start();
   let reachedMs = 0;
   for (let ms = 0; reachedMs === 0 && ms < 2000; ms++) {
@@ -76,7 +76,7 @@ test('a replay keeps to its rate while new frames queue behind it', () => {
 test('a new key frame cancels what is left of a replay', () => {
   const camera = new TestCamera();
   camera.gop(50);
-  const { viewer, sender } = watch(camera, { replayKbps: 2000 });
+  const { viewer, sender } = watch(camera, { paceKbps: 2000 });
   sender.start();
   camera.clock.advance(100);
   camera.gop(3);
@@ -122,7 +122,7 @@ test('PLI and FIR bring a replay at once, at most one a second; what came sooner
 
 test('a replay that would end after the next key frame is due is left to the key frame', () => {
   const camera = new TestCamera();
-  const { viewer, sender } = watch(camera, { replayKbps: 2000 });
+  const { viewer, sender } = watch(camera, { paceKbps: 2000 });
   sender.start();
   camera.gop(24);
   camera.gop(20);

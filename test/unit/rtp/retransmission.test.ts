@@ -86,7 +86,7 @@ test('the same packet is repeated once a round trip however often it is asked fo
 
 test('a storm of NACKs cannot make it send more than its rate', () => {
   const camera = new TestCamera();
-  const { viewer, sender } = watch(camera, { replayKbps: 1000 });
+  const { viewer, sender } = watch(camera, { paceKbps: 1000 });
   sender.start();
   camera.capture(true, 1_000_000);
   const before = viewer.datagrams.length;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MediaStream } from '../../../src/rtp/media-stream.ts';
 import { parseRtcp } from '../../../src/rtp/rtcp-parse.ts';
+import { Pacer } from '../../../src/rtp/pacer.ts';
 import { RtpSender } from '../../../src/rtp/rtp-sender.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import { parseRtp } from '../../support/rtp-packet.ts';
@@ -57,7 +58,7 @@ test('without extensions the header has 12 bytes; audio has no marker', () => {
   const clock = new SimulatedClock();
   const stream = new MediaStream({ codec: 'opus', clock });
   const viewer = new RtpViewer({ payloadType: 111, codec: 'opus' });
-  const transport = { packets: viewer, srtp: viewer.srtp };
+  const transport = { packets: viewer, srtp: viewer.srtp, pacer: new Pacer(clock) };
   const sender = new RtpSender(stream, {
     clock,
     random: systemRandom,

@@ -1,5 +1,6 @@
 import type { AccessUnit } from '../../../src/rtp/access-unit.ts';
 import { MediaStream, type MediaStreamOptions } from '../../../src/rtp/media-stream.ts';
+import { Pacer } from '../../../src/rtp/pacer.ts';
 import { TransportSequence, type SentListener } from '../../../src/rtp/packet-output.ts';
 import { RtpSender, type RtpSenderOptions } from '../../../src/rtp/rtp-sender.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
@@ -52,7 +53,7 @@ export interface Watching {
 
 export function watch(
   camera: TestCamera,
-  options: Partial<RtpSenderOptions> & { rtxOff?: boolean; onSent?: SentListener } = {},
+  options: Partial<RtpSenderOptions> & { rtxOff?: boolean; onSent?: SentListener; paceKbps?: number } = {},
   viewerOptions: Partial<ViewerOptions> = {},
 ): Watching {
   const viewer = new RtpViewer({ payloadType: VIDEO, rtxPayloadType: RTX, ...viewerOptions });
@@ -63,6 +64,7 @@ export function watch(
       packets: viewer,
       srtp: viewer.srtp,
       transportSequence: new TransportSequence(),
+      pacer: new Pacer(camera.clock, options.paceKbps),
       ...(options.onSent ? { onSent: options.onSent } : {}),
     },
     payloadType: VIDEO,

@@ -1,0 +1,70 @@
+import type { Clock, Timer } from '../runtime/clock.ts';
+
+/** Before anything is known of the link: a key frame of the largest rendition in 10 ms or so. */
+const FIRST_KBPS = 50_000;
+/** What may leave at once after a pause, and before anything is known: the burst stays small for the link. */
+const BURST_MS = 10;
+const FIRST_BURST_MS = 2;
+/** Sound and repairs never wait; what they overdraw is not held against the picture for longer. */
+const MAX_DEBT_MS = 100;
+/** Less than this is not worth a timer. */
+const MIN_WAIT_MS = 1;
+
+/**
+ * The budget of one viewer's link. Sound and repairs leave at once and are charged; the picture leaves as the budget
+ * allows. One timer at most, and none while the picture keeps within the budget.
+ */
+export class Pacer {
+  readonly #clock: Clock;
+  #rateKbps: number;
+  /** Bytes that may leave now; negative after a packet that took more. */
+  #allowance: number;
+  #refilledAtMs: number;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, rateKbps = FIRST_KBPS) {
+    this.#clock = clock;
+    this.#rateKbps = rateKbps;
+    this.#allowance = (FIRST_BURST_MS * rateKbps) / 8;
+    this.#refilledAtMs = clock.monotonic();
+  }
+
+  get rateKbps(): number {
+    return this.#rateKbps;
+  }
+
+  set rateKbps(kbps: number) {
+    this.#refill();
+    this.#rateKbps = kbps;
+  }
+
+  /** Charges bytes that left. */
+  spend(bytes: number): void {
+    this.#allowance -= bytes;
+  }
+
+  /** Bytes that may leave now; the last packet may take more. */
+  get allowance(): number {
+    this.#refill();
+    return this.#allowance;
+  }
+
+  /** Calls `resume` once something may leave again; a later call replaces an earlier one. */
+  wait(resume: () => void): void {
+    const waitMs = Math.max(MIN_WAIT_MS, (-this.#allowance * 8) / this.#rateKbps);
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(waitMs, resume);
+  }
+
+  cancel(): void {
+    this.#timer?.cancel();
+  }
+
+  #refill(): void {
+    const nowMs = this.#clock.monotonic();
+    const refill = ((nowMs - this.#refilledAtMs) * this.#rateKbps) / 8;
+    const perMs = this.#rateKbps / 8;
+    this.#refilledAtMs = nowMs;
+    this.#allowance = Math.min(Math.max(this.#allowance, -MAX_DEBT_MS * perMs) + refill, BURST_MS * perMs);
+  }
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { SimulatedLink } from './simulated-link.ts';
+
+/** Of the last estimate. */
+function kbpsOf({ estimator }: SimulatedLink): number {
+  const { kbps } = estimator.estimate;
+  assert.ok(kbps !== undefined, 'no estimate yet');
+  return kbps;
+}
+
+describe('bandwidth estimator', () => {
+  test('a link that is too small is found within a second, and its queue empties', () => {
+    const network = new SimulatedLink({ kbps: 3000 });
+    network.run(5000, 2600);
+    network.link.kbps = 1000;
+    network.run(1000, () => (kbpsOf(network) < 2300 ? 700 : 2600));
+    assert.ok(kbpsOf(network) < 1050, `${kbpsOf(network)} kbps`);
+    network.run(2000, 700);
+    assert.ok(network.queueMs < 60, `${network.queueMs} ms`);
+    const kbps = kbpsOf(network);
+    assert.ok(kbps > 650 && kbps < 1100, `${kbps} kbps`);
+  });
+
+  test('probes find the room that a sender of little cannot see', () => {
+    const network = new SimulatedLink({ kbps: 500 });
+    network.run(8000, 250, 3400);
+    assert.ok(kbpsOf(network) < 600, `${kbpsOf(network)} kbps`);
+    network.link.kbps = 3000;
+    network.run(6000, 250, 3400);
+    assert.ok(kbpsOf(network) > 2700, `${kbpsOf(network)} kbps`);
+  });
+
+  test('what the link carries is not given up: 2.6 of 3 Mbps for a minute', () => {
+    const network = new SimulatedLink({ kbps: 3000, jitterMs: 3 });
+    let lowest = Infinity;
+    network.run(5000, 2600, 3400);
+    network.run(
+      60_000,
+      () => {
+        lowest = Math.min(lowest, kbpsOf(network));
+        return 2600;
+      },
+      3400,
+    );
+    assert.ok(lowest > 2500, `${lowest} kbps`);
+  });
+
+  for (const loss of [0.01, 0.05, 0.1])
+    test(`random loss of ${loss * 100} % is no reason to send less`, () => {
+      const network = new SimulatedLink({ kbps: 20_000, loss });
+      let lowest = Infinity;
+      network.run(3000, 2600, 3400);
+      network.run(
+        60_000,
+        () => {
+          lowest = Math.min(lowest, kbpsOf(network));
+          return 2600;
+        },
+        3400,
+      );
+      assert.ok(lowest > 2500, `${lowest} kbps`);
+    });
+
+  test('a link without a queue that drops what it does not carry', () => {
+    const network = new SimulatedLink({ kbps: 1000, queueMs: 4 });
+    network.run(10_000, () => Math.min(2600, network.estimator.estimate.kbps ?? 2600));
+    assert.ok(kbpsOf(network) < 1700, `${kbpsOf(network)} kbps`);
+  });
+
+  test('100 ms there and back with 30 ms of jitter: no over-use in a minute', () => {
+    const network = new SimulatedLink({ kbps: 10_000, delayMs: 50, jitterMs: 30 });
+    let overUses = 0;
+    let lowest = Infinity;
+    network.run(3000, 2600, 3400);
+    network.run(
+      60_000,
+      () => {
+        if (network.estimator.estimate.use === 'over') overUses += 1;
+        lowest = Math.min(lowest, kbpsOf(network));
+        return 2600;
+      },
+      3400,
+    );
+    assert.equal(overUses, 0);
+    assert.ok(lowest > 2500, `${lowest} kbps`);
+  });
+});
