@@ -61,6 +61,12 @@ export class Gathering {
     return errors;
   }
 
+  /** True while memory that was handed to any base may still be read. */
+  get busy(): boolean {
+    for (const base of this.#bases) if (base.busy()) return true;
+    return false;
+  }
+
   /** What viewers may be told, so far. */
   candidates(): Candidate[] {
     return [...[...this.#bases].map(({ candidate }) => candidate), ...this.#reflexive].map((candidate) =>
@@ -112,9 +118,9 @@ export class Gathering {
   }
 
   async #networkChanged(addresses: readonly LocalAddress[]): Promise<void> {
+    const { network } = this.#options;
     await this.#openHosts(addresses);
-    const remaining = new Set(addresses.map(({ address }) => address));
-    for (const base of this.#bases) if (!remaining.has(base.localAddress)) this.#removeBase(base);
+    for (const base of this.#bases) if (!network.has(base.localAddress)) this.#removeBase(base);
     if (!this.#closing.signal.aborted) this.#events.onNetworkChange();
   }
 

@@ -129,8 +129,13 @@ export class IceAgent {
 
   /** A new generation with new parameters (RFC 8445 section 9); the pair in use serves until the new one is found. */
   restart(remote: IceParameters, remoteIsLite: boolean): void {
-    this.#previous?.close();
-    this.#previous = this.#current;
+    // A generation that never found its pair does not replace the one that is in use.
+    if (this.#previous && !this.#current.selected) {
+      this.#current.close();
+    } else {
+      this.#previous?.close();
+      this.#previous = this.#current;
+    }
     this.#current = this.#createList();
     for (const base of this.#gathering.bases) this.#current.addBase(base);
     this.#start(remote, remoteIsLite);
@@ -143,7 +148,7 @@ export class IceAgent {
   }
 
   get busy(): boolean {
-    return this.#selected?.base.busy() ?? false;
+    return this.#gathering.busy;
   }
 
   close(): void {
@@ -195,6 +200,8 @@ export class IceAgent {
   }
 
   #add(candidate: Candidate): boolean {
+    // ICE over TCP (RFC 6544) is not spoken here: TURN goes through what lets only TCP out.
+    if (candidate.transport !== 'udp') return true;
     if (!candidate.address.endsWith('.local')) return this.#current.addRemote(candidate);
     void this.#resolve(candidate, this.#current);
     return true;

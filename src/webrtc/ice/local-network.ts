@@ -65,6 +65,13 @@ export class LocalNetwork {
     return selectAddresses(networkInterfaces(), this.#filter);
   }
 
+  /** True while the device has this address, whatever the filter says. */
+  has(address: string): boolean {
+    return Object.values(networkInterfaces()).some((infos) =>
+      infos?.some((info) => info.address === address),
+    );
+  }
+
   /** Returns what ends it. */
   onChange(listener: (addresses: LocalAddress[]) => void): () => void {
     if (this.#timer === undefined) {

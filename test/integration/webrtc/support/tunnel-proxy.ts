@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 export interface TunnelProxy {
   /** With user and password. */
   readonly url: string;
+  readonly port: number;
   /** Opened so far. */
   readonly tunnels: number;
   /** Ends every tunnel. */
@@ -17,9 +18,11 @@ export interface TunnelProxy {
 export async function startTunnelProxy({
   user,
   password,
+  address: host = '127.0.0.1',
 }: {
   user: string;
   password: string;
+  address?: string;
 }): Promise<TunnelProxy> {
   const expected = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   const sockets = new Set<Socket | Duplex>();
@@ -32,8 +35,8 @@ export async function startTunnelProxy({
       client.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
       return;
     }
-    const [host = '', port = ''] = (request.url ?? '').split(':');
-    const target = connect(Number(port), host, () => {
+    const [name = '', port = ''] = (request.url ?? '').split(':');
+    const target = connect(Number(port), name, () => {
       tunnels += 1;
       client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
       target.pipe(client);
@@ -43,7 +46,7 @@ export async function startTunnelProxy({
     target.on('error', () => client.destroy());
     client.on('close', () => target.destroy());
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   const address = server.address();
   if (!address || typeof address !== 'object') throw new Error('the proxy has no port');
@@ -52,7 +55,8 @@ export async function startTunnelProxy({
     sockets.clear();
   };
   return {
-    url: `http://${user}:${encodeURIComponent(password)}@127.0.0.1:${address.port}`,
+    url: `http://${user}:${encodeURIComponent(password)}@${host}:${address.port}`,
+    port: address.port,
     get tunnels() {
       return tunnels;
     },
