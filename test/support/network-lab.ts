@@ -4,9 +4,23 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 export interface LabOptions {
   ipv4?: boolean;
   ipv6?: boolean;
+  /** The router gives its own address to what comes from the device (IPv4), and lets in only what belongs to it. */
+  translated?: boolean;
   /** Resolved on the device to the host's address. */
   hostName?: string;
 }
+
+const TRANSLATION = `table inet translation {
+  chain out {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "host" masquerade
+  }
+  chain in {
+    type filter hook forward priority -1; policy accept;
+    iifname "host" ct state new drop
+  }
+}
+`;
 
 /** Made by this process, for names of their own. */
 let labs = 0;
@@ -57,12 +71,13 @@ export class NetworkLab {
   }
 
   /** @throws Error when it is unavailable. */
-  static create({ ipv4 = true, ipv6 = false, hostName }: LabOptions = {}): NetworkLab {
+  static create({ ipv4 = true, ipv6 = false, translated = false, hostName }: LabOptions = {}): NetworkLab {
     const reason = NetworkLab.unavailable();
     if (reason !== undefined) throw new Error(reason);
     const lab = new NetworkLab();
     try {
       lab.#build(ipv4, ipv6, hostName);
+      if (translated) lab.#rules(TRANSLATION);
     } catch (error) {
       lab.close();
       throw error;
@@ -79,8 +94,7 @@ export class NetworkLab {
   }
 }
 `;
-    const commands = `add table inet lab\ndelete table inet lab\n${rules.length > 0 ? table : ''}`;
-    execFileSync('ip', ['netns', 'exec', this.#router, 'nft', '-f', '-'], { input: commands });
+    this.#rules(`add table inet lab\ndelete table inet lab\n${rules.length > 0 ? table : ''}`);
   }
 
   /** Each packet, of any protocol and in either direction, is lost with this probability. */
@@ -159,6 +173,10 @@ export class NetworkLab {
     this.#inRouter(`-6 route add default via ${this.hostIpv6}`);
     this.#inDevice(`-6 route add default via fd12:${subnet}::1`);
     ip(`-6 route add fd12:${subnet}::/64 via fd11:${subnet}::2`);
+  }
+
+  #rules(input: string): void {
+    execFileSync('ip', ['netns', 'exec', this.#router, 'nft', '-f', '-'], { input });
   }
 
   #inDevice(command: string): void {

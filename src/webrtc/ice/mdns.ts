@@ -13,8 +13,13 @@ const CLASS_IN = 1;
 const ASK_AGAIN_MS = [200, 600, 1_500];
 const GIVE_UP_MS = 3_000;
 const MAX_LOOKUPS = 64;
+/** A responder answers once a second (RFC 6762 section 6): a page with several cameras would wait for each. */
+const REMEMBER_MS = 60_000;
+const MAX_REMEMBERED = 64;
 const HEADER_BYTES = 12;
 const MAX_RECORDS = 32;
+
+type LookupCallback = (error: null, address: string, family: number) => void;
 
 interface Lookup {
   listeners: Array<(address: string | undefined) => void>;
@@ -28,6 +33,7 @@ interface Lookup {
 export class MdnsResolver {
   readonly #clock: Clock;
   readonly #lookups = new Map<string, Lookup>();
+  readonly #remembered = new Map<string, { address: string; untilMs: number }>();
   #socket: Socket | undefined;
 
   constructor(clock: Clock) {
@@ -36,6 +42,9 @@ export class MdnsResolver {
 
   /** The address behind a name; undefined when nobody answers within 3 s. Never rejects. */
   resolve(name: string): Promise<string | undefined> {
+    const remembered = this.#remembered.get(name);
+    if (remembered && remembered.untilMs > this.#clock.monotonic())
+      return Promise.resolve(remembered.address);
     return new Promise((resolve) => {
       const known = this.#lookups.get(name);
       if (known) return void known.listeners.push(resolve);
@@ -50,14 +59,19 @@ export class MdnsResolver {
   }
 
   #open(): void {
-    const socket = createSocket({ type: 'udp4', reuseAddr: true });
+    const socket = createSocket({
+      type: 'udp4',
+      reuseAddr: true,
+      // In place, so that each query leaves by the interface that was set just before it.
+      lookup: (host: string, _options: unknown, callback: LookupCallback) => callback(null, host, 4),
+    });
     this.#socket = socket;
     socket.on('error', () => {
       // No multicast here, or the port is taken: names stay unresolved, the viewer's own checks remain.
       for (const name of this.#lookups.keys()) this.#settle(name, undefined);
     });
     socket.on('message', (message) => {
-      for (const { name, address } of readAnswers(message)) this.#settle(name, address);
+      for (const { name, address } of readAnswers(message)) this.#answered(name, address);
     });
     socket.bind(PORT, () => {
       for (const address of localIpv4()) {
@@ -74,15 +88,25 @@ export class MdnsResolver {
   #ask(name: string): void {
     const socket = this.#socket;
     if (!socket) return;
-    const query = writeQuery(name);
+    // Chrome's responder ignores a query with two questions.
+    const queries = [writeQuery(name, TYPE_A), writeQuery(name, TYPE_AAAA)];
     for (const address of localIpv4()) {
       try {
         socket.setMulticastInterface(address);
-        socket.send(query, PORT, GROUP);
+        for (const query of queries) socket.send(query, PORT, GROUP);
       } catch {
         // Not bound yet, or the interface has just gone.
       }
     }
+  }
+
+  #answered(name: string, address: string): void {
+    if (!this.#lookups.has(name)) return;
+    this.#remembered.delete(name);
+    this.#remembered.set(name, { address, untilMs: this.#clock.monotonic() + REMEMBER_MS });
+    const [oldest] = this.#remembered.keys();
+    if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
+    this.#settle(name, address);
   }
 
   #settle(name: string, address: string | undefined): void {
@@ -103,21 +127,15 @@ function localIpv4(): string[] {
     .flatMap(({ family, address }) => (family === 'IPv4' ? [address] : []));
 }
 
-/** One question for A and one for AAAA. */
-function writeQuery(name: string): Buffer {
+/** One question (RFC 6762 section 5.1). */
+function writeQuery(name: string, type: number): Buffer {
   const labels = name.split('.').map((label) => Buffer.from(label));
-  const encoded = Buffer.concat([
-    ...labels.flatMap((label) => [Buffer.from([label.length]), label]),
-    Buffer.from([0]),
-  ]);
   const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt16BE(2, 4);
+  header.writeUInt16BE(1, 4);
   return Buffer.concat([
     header,
-    encoded,
-    Buffer.from([0, TYPE_A, 0, CLASS_IN]),
-    encoded,
-    Buffer.from([0, TYPE_AAAA, 0, CLASS_IN]),
+    ...labels.flatMap((label) => [Buffer.from([label.length]), label]),
+    Buffer.from([0, 0, type, 0, CLASS_IN]),
   ]);
 }
 
