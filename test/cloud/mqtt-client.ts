@@ -113,14 +113,28 @@ function topicMatches(filter: string, topic: string): boolean {
   return levels.length === wanted.length;
 }
 
+/** Kept: a registry that is garbage itself tells of nothing. */
+const remains = new FinalizationRegistry<() => void>((stop) => stop());
+/** Of the time, what collecting may take: a large heap would leave the process no time for anything else. */
+const COLLECTING_SHARE = 0.05;
+const COLLECT_EVERY_MS = 20;
+
 /**
  * The native client keeps the process alive until its JavaScript object is collected
  * (https://github.com/awslabs/aws-crt-nodejs/issues/600), which in an idle process never happens by itself.
  */
-function collectUntilGone(remains: object): void {
+function collectUntilGone(client: object): void {
   setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc');
-  const timer = setInterval(() => collect(), 20).unref();
+  const collect: () => void = runInNewContext('gc');
+  let timer: NodeJS.Timeout;
+  const again = (delayMs: number) => {
+    timer = setTimeout(() => {
+      const startedAt = performance.now();
+      collect();
+      again(Math.max(COLLECT_EVERY_MS, (performance.now() - startedAt) / COLLECTING_SHARE));
+    }, delayMs).unref();
+  };
+  again(COLLECT_EVERY_MS);
   // Not a WeakRef: looking at it keeps its target alive until the job ends, through the collection in it.
-  new FinalizationRegistry<NodeJS.Timeout>(clearInterval).register(remains, timer);
+  remains.register(client, () => clearTimeout(timer));
 }

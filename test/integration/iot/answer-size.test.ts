@@ -7,7 +7,8 @@ import { DeviceStatus, type CameraStatus } from '../../../src/iot/device-status.
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
-import { closeCloud, ConnectedDevice, connected, fasterClock, quiet } from './support/device.ts';
+import { closeCloud, fasterClock, quiet, type ConnectedDevice } from './support/device.ts';
+import { startDevice } from './support/uplink.ts';
 
 /** What the nucleus lite passes on: a longer message vanishes. */
 const LIMIT_BYTES = 5000;
@@ -58,9 +59,7 @@ describe('two cameras with three renditions each fit the smallest transport', { 
         sizes.set(name, Math.max(sizes.get(name) ?? 0, payload.length));
       });
     }
-    device = new ConnectedDevice(cloud, await cloud.createDevice(THING));
-    device.start();
-    await connected(device.bus);
+    ({ device } = await startDevice(cloud, THING, 'lite'));
   });
   after(() => closeCloud(cloud));
 

@@ -4,7 +4,8 @@ import type { JsonObject } from '../../../src/config/layers.ts';
 import { BadCommandError, Commands, type Command } from '../../../src/iot/commands.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
-import { closeCloud, ConnectedDevice, connected, fasterClock, Inbox, quiet } from './support/device.ts';
+import { closeCloud, fasterClock, Inbox, quiet, type ConnectedDevice } from './support/device.ts';
+import { startDevice, UPLINKS, type Uplink } from './support/uplink.ts';
 
 interface Request {
   id: string;
@@ -14,7 +15,10 @@ interface Request {
 
 const isAllowed = (name: string) => name !== 'forbidden';
 
-describe('commands over MQTT', { timeout: 30_000 }, () => {
+for (const uplink of UPLINKS)
+  describe(`commands over ${uplink}`, { timeout: 30_000 }, () => describeCommands(uplink));
+
+function describeCommands(uplink: Uplink): void {
   let cloud: LocalCloud;
   let device: ConnectedDevice;
   const answers = new Inbox<JsonObject>();
@@ -38,9 +42,7 @@ describe('commands over MQTT', { timeout: 30_000 }, () => {
     await cloud.iot.mqtt.subscribe('kvs-webrtc/device/responses', (_, payload) =>
       answers.add(JSON.parse(payload.toString())),
     );
-    device = new ConnectedDevice(cloud, await cloud.createDevice('device'));
-    device.start();
-    await connected(device.bus);
+    ({ device } = await startDevice(cloud, 'device', uplink));
     await new Commands({
       bus: device.bus,
       thingName: 'device',
@@ -159,4 +161,4 @@ describe('commands over MQTT', { timeout: 30_000 }, () => {
     const [answer] = await timedOut.count(1);
     assert.deepEqual(answer?.error, { code: 'failed', message: 'not done within 30000 ms' });
   });
-});
+}

@@ -3,7 +3,7 @@ import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { closeCloud } from './support/device.ts';
 import { followRandomDesired } from './support/follow-desired.ts';
 
-describe('configured by its shadow', { timeout: 90_000 }, () => {
+describe('configured by its shadow over MQTT', { timeout: 90_000 }, () => {
   let cloud: LocalCloud;
 
   before(async () => {
@@ -12,6 +12,6 @@ describe('configured by its shadow', { timeout: 90_000 }, () => {
   after(() => closeCloud(cloud));
 
   test('60 random desired documents, with broker restarts', async () => {
-    await followRandomDesired(cloud, 60, Date.now());
+    await followRandomDesired(cloud, 'direct', 60, Date.now());
   });
 });

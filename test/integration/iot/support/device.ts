@@ -38,12 +38,14 @@ export function keepRunning(name: string, run: Run, signal: AbortSignal): Promis
 /** Also those of a test that failed. */
 const running = new Set<ConnectedDevice>();
 
-/** A device on the local IoT Core over its own MQTT connection. */
+/** A device on the local IoT Core: over its own MQTT connection, or another transport. */
 export class ConnectedDevice {
   readonly bus: MqttConnection;
   readonly thingName: string;
+  readonly cloud: LocalCloud;
   readonly #stop = new AbortController();
   readonly #parts: Promise<void>[] = [];
+  readonly #carriers: (() => Promise<void>)[] = [];
 
   constructor(
     cloud: LocalCloud,
@@ -57,6 +59,7 @@ export class ConnectedDevice {
       clock: systemClock,
       ...(proxyEnv && { proxyEnv }),
     });
+    this.cloud = cloud;
     this.thingName = device.thingName;
     this.bus = new MqttConnection({ transport, log: quiet, ...rest });
   }
@@ -70,10 +73,16 @@ export class ConnectedDevice {
     this.#parts.push(keepRunning(name, run, this.#stop.signal));
   }
 
+  /** What carries its connection ends after it. */
+  endsWith(close: () => Promise<void>): void {
+    this.#carriers.push(close);
+  }
+
   async close(): Promise<void> {
     running.delete(this);
     this.#stop.abort();
     await Promise.all(this.#parts);
+    for (const close of this.#carriers.splice(0)) await close();
   }
 }
 
@@ -82,7 +91,8 @@ export class ConnectedDevice {
  * puts them away, it hangs for good. So they are collected now, and the process stays a moment longer.
  */
 export async function closeCloud(cloud: LocalCloud): Promise<void> {
-  await Promise.all([...running].map((device) => device.close()));
+  const own = [...running].filter((device) => device.cloud === cloud);
+  await Promise.all(own.map((device) => device.close()));
   await cloud.close();
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');

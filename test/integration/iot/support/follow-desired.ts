@@ -6,17 +6,24 @@ import { DeviceShadow } from '../../../../src/iot/device-shadow.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import type { LocalCloud } from '../../../cloud/local-cloud.ts';
 import { effective, LOCAL, model, step, type Effective, type Step } from './desired-model.ts';
-import { ConnectedDevice, connected, fasterClock, quiet } from './device.ts';
+import { fasterClock, quiet } from './device.ts';
+import { startDevice, type LinkedDevice, type Uplink } from './uplink.ts';
 
 const SHADOW = 'kvs-webrtc';
 const THING = 'model';
 
 /**
- * Sends `count` random changes of desired, with broker restarts between, and asserts after each that the device's
+ * Sends `count` random changes of desired, with outages between, and asserts after each that the device's
  * configuration is what the model says, that the delta is empty where it was applied, and what is reported.
  */
-export async function followRandomDesired(cloud: LocalCloud, count: number, seed: number): Promise<void> {
-  const device = new ConnectedDevice(cloud, await cloud.createDevice(THING));
+export async function followRandomDesired(
+  cloud: LocalCloud,
+  uplink: Uplink,
+  count: number,
+  seed: number,
+): Promise<void> {
+  const link = await startDevice(cloud, THING, uplink);
+  const { device } = link;
   let actual: Effective | undefined;
   const config = new DesiredConfig({
     local: LOCAL,
@@ -35,14 +42,12 @@ export async function followRandomDesired(cloud: LocalCloud, count: number, seed
     onDesired: (document) => config.offer(document),
   });
   actual = effective(await config.start());
-  device.start();
   device.run('shadow', (signal) => shadow.run(signal));
-  await connected(device.bus);
 
   let expected = model({});
   let appliedDesired: JsonObject = {};
   for (const [index, { patch, down }] of fc.sample(step, { numRuns: count, seed }).entries()) {
-    await change(cloud, { patch, down });
+    await change(cloud, link, uplink, { patch, down });
     const desired = sectionOf(cloud, 'desired');
     const modelled = model(desired);
     if (modelled) [expected, appliedDesired] = [modelled, desired];
@@ -62,10 +67,18 @@ export async function followRandomDesired(cloud: LocalCloud, count: number, seed
   await device.close();
 }
 
-async function change(cloud: LocalCloud, { patch, down }: Step): Promise<void> {
-  if (down) await cloud.iot.stop();
+/** `down`: the broker, or the nucleus's socket, is away meanwhile. */
+async function change(
+  cloud: LocalCloud,
+  { cut, restore }: LinkedDevice,
+  uplink: Uplink,
+  { patch, down }: Step,
+): Promise<void> {
+  const goDown = uplink === 'direct' ? () => cloud.iot.stop() : cut;
+  const comeBack = uplink === 'direct' ? () => cloud.iot.start() : restore;
+  if (down) await goDown();
   const updated = cloud.iot.shadows.update(THING, SHADOW, { state: { desired: patch } });
-  if (down) await cloud.iot.start();
+  if (down) await comeBack();
   await updated;
 }
 

@@ -32,10 +32,14 @@ export class Relay {
 
   #relay(socket: Socket): void {
     const upstream = connect(this.#target, '127.0.0.1');
-    for (const each of [socket, upstream]) {
+    const pair = [socket, upstream];
+    for (const each of pair) {
       this.#sockets.add(each);
       each.on('error', () => each.destroy());
-      each.on('close', () => this.#sockets.delete(each));
+      each.on('close', () => {
+        this.#sockets.delete(each);
+        for (const other of pair) other.destroy();
+      });
     }
     socket.pipe(upstream).pipe(socket);
   }
