@@ -67,6 +67,7 @@ export class Agent {
 
   async #serve(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#options;
+    const nucleus = this.#nucleus;
     await this.#askNucleus(signal);
     let link: IotLink | undefined;
     const local = await this.#localLayers();
@@ -80,7 +81,15 @@ export class Agent {
     const config = await desired.start();
     const mqtt = this.#createMqtt(config);
     const telemetry = new Telemetry({ config, mqtt, clock, random, log });
-    const factory = await CameraFactory.create({ config, env: this.#env, telemetry, clock, random, log });
+    const factory = await CameraFactory.create({
+      config,
+      env: this.#env,
+      greengrassLogin: nucleus && ((secretId) => nucleus.login(secretId)),
+      telemetry,
+      clock,
+      random,
+      log,
+    });
     const channels = new CameraChannels((name, camera) =>
       factory.createChannel(name, camera, () => link?.statusChanged()),
     );

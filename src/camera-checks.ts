@@ -72,7 +72,7 @@ async function firstPicture(
     name,
     config,
     ffmpegPath: ffmpeg.path,
-    resolveCredentials: (ref, host) => readLogin(secrets, env, ref, host),
+    resolveCredentials: (ref, host) => readLogin({ secrets, env }, ref, host),
     clock,
     random,
     log,

@@ -4,7 +4,7 @@ import { CameraChannel, type CameraChannelOptions } from './camera-channel.ts';
 import type { AgentConfig, CameraConfig } from './config/config.ts';
 import { chooseCredentials } from './identity/choose-credentials.ts';
 import { CachedCredentials } from './identity/credentials.ts';
-import { readLogin } from './identity/secrets.ts';
+import { readLogin, type SecretPlaces } from './identity/secrets.ts';
 import { proxyFor } from './iot/proxy.ts';
 import type { Log } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -24,6 +24,7 @@ import { PeerTransport } from './webrtc/werift/peer-transport.ts';
 export interface CameraFactoryOptions {
   config: AgentConfig;
   env: NodeJS.ProcessEnv;
+  greengrassLogin: SecretPlaces['greengrassLogin'];
   telemetry: Telemetry;
   clock: Clock;
   random: Random;
@@ -61,7 +62,7 @@ export class CameraFactory {
   }
 
   createChannel(name: string, camera: CameraConfig, onStatus: () => void): CameraChannel {
-    const { config, env, telemetry, clock, random } = this.#options;
+    const { config, env, greengrassLogin, telemetry, clock, random } = this.#options;
     const { credentials, controlPlane, skew, httpsAgent, dtls, mdns } = this.#shared;
     const metrics: CameraChannelOptions['metrics'] = telemetry.forCamera();
     const log = this.#options.log.child({ camera: name });
@@ -93,7 +94,7 @@ export class CameraFactory {
           config: capture,
           ffmpegPath: ffmpeg.path,
           ffmpegNice: ffmpeg.nice,
-          resolveCredentials: (ref, host) => readLogin(secrets, env, ref, host),
+          resolveCredentials: (ref, host) => readLogin({ secrets, env, greengrassLogin }, ref, host),
           clock,
           random,
           log,

@@ -5,6 +5,7 @@ import { discoverDevice } from './greengrass/device-discovery.ts';
 import { IpcClient } from './greengrass/ipc-client.ts';
 import { TokenRefusedError, type IpcAddress } from './greengrass/ipc-connection.ts';
 import { IpcMqtt } from './greengrass/ipc-mqtt.ts';
+import { secretLogin } from './greengrass/secrets.ts';
 import { UpdateDeferral } from './greengrass/update-deferral.ts';
 import { ConfigurationValidation } from './greengrass/validation.ts';
 import { RefusedError, type MqttTransport } from './iot/mqtt-connection.ts';
@@ -84,6 +85,13 @@ export class Nucleus {
   /** MQTT through the nucleus instead of a connection of our own. */
   mqtt(): MqttTransport {
     return new IpcMqtt({ ipc: this.#ipc, refused: (message) => new RefusedError(message) });
+  }
+
+  /** `user:password` out of the secret manager. Rejects with the cure where there is none. */
+  async login(secretId: string): Promise<string> {
+    const { connection } = this.#ipc;
+    if (!connection) throw new Error(`the secret ${secretId} cannot be read: the nucleus is not there`);
+    return await secretLogin(connection, secretId);
   }
 
   /** The agent is healthy: tells the nucleus, and from now on answers its questions. */

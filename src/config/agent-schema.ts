@@ -201,6 +201,13 @@ export const secretShape: Shape<SecretReference> = {
     optional: true,
     scope: 'local',
   },
+  greengrass: {
+    doc: "ARN or name of a secret in Greengrass's secret manager: `user:password`, or JSON with `username` and `password`. Classic nucleus only.",
+    format: text('name', 'the ARN or the name of a secret', /^[\w/+=.@:-]{1,2048}$/),
+    default: null,
+    optional: true,
+    scope: 'local',
+  },
   hosts: {
     doc: 'The only hosts that it may be sent to. Set it where whoever writes the shadow shall not learn it.',
     format: list(text('host', 'host names or addresses', /^[\w.:-]{1,253}$/)),

@@ -13,6 +13,8 @@ const MAX_DEPTH = 12;
 /** `audio` names the sound's track, `auto` the choice among renditions. */
 const RESERVED_RENDITIONS = ['audio', 'auto'];
 const MAPS = ['cameras', 'sources', 'secrets'];
+/** Where a secret may be kept. */
+const SECRET_PLACES = ['env', 'file', 'greengrass'] as const;
 
 /**
  * The effective configuration of all layers, the last one winning, defaults below them all.
@@ -89,7 +91,8 @@ function readMap<T>(
 function readSecret(value: JsonObject, path: readonly string[], report: FaultReport): SecretReference {
   const faultsBefore = report.faults.length;
   const secret = readKeys(secretShape, value, path, report);
-  if ('env' in value === 'file' in value) report.add(path, value, 'either env or file');
+  if (SECRET_PLACES.filter((place) => place in value).length !== 1)
+    report.add(path, value, `one of ${SECRET_PLACES.join(', ')}`);
   return report.faults.length === faultsBefore ? secret : {};
 }
 

@@ -68,6 +68,8 @@ export interface SecretReference {
   env?: string;
   /** … or the path of a file. Content: `user:password`. */
   file?: string;
+  /** … or a secret that Greengrass's secret manager keeps on the device: its ARN or name. */
+  greengrass?: string;
   /** Only cameras on these hosts may be sent it; absent: any host that a camera names. */
   hosts?: string[];
 }

@@ -1,9 +1,13 @@
 import { isObject, type JsonObject } from '../config/layers.ts';
+import { Operations } from '../runtime/operations.ts';
 import type { IpcClient } from './ipc-client.ts';
 import { FrameTooLargeError, type IpcConnection } from './ipc-connection.ts';
 import { IpcError } from './ipc-error.ts';
 
-/** The session that the message bus runs on: the same shape that the direct MQTT connection has. */
+/**
+ * The session that the message bus runs on: the same shape that the direct MQTT connection has. What is under way
+ * when it is lost or closed rejects.
+ */
 export interface IpcMqttSession {
   publish(topic: string, payload: string, qos: 0 | 1): Promise<void>;
   subscribe(topicFilter: string): Promise<void>;
@@ -64,6 +68,7 @@ class Session implements IpcMqttSession {
   readonly lost: Promise<Error>;
   readonly #options: SessionOptions;
   readonly #subscriptions = new Map<string, () => void>();
+  readonly #operations = new Operations();
   readonly #end: (reason: Error) => void;
   #wasOffline = false;
 
@@ -72,6 +77,7 @@ class Session implements IpcMqttSession {
     this.#options = options;
     this.#end = ended.resolve;
     this.lost = Promise.race([options.connection.lost, ended.promise]);
+    void this.lost.then((reason) => this.#operations.abandon(reason));
   }
 
   async publish(topicName: string, text: string, qos: 0 | 1): Promise<void> {
@@ -80,7 +86,7 @@ class Session implements IpcMqttSession {
     try {
       if (payload.length > MAX_PAYLOAD_BYTES) throw new FrameTooLargeError('too large for IoT Core');
       const request = { topicName, qos: String(qos), payload: payload.toString('base64') };
-      await connection.call('PublishToIoTCore', request);
+      await this.#operations.track(connection.call('PublishToIoTCore', request));
     } catch (error) {
       this.#throwIfFinal(error, `publishing ${payload.length} B to ${topicName}`);
       this.#wasOffline ||= connection.nucleus === 'lite' && error instanceof IpcError;
@@ -93,9 +99,10 @@ class Session implements IpcMqttSession {
     const { connection, onMessage } = this.#options;
     const request = { topicName, qos: '1' };
     try {
-      const undo = await connection.subscribe('SubscribeToIoTCore', request, ({ message }) => {
+      const subscribed = connection.subscribe('SubscribeToIoTCore', request, ({ message }) => {
         if (isObject(message)) deliver(message, onMessage);
       });
+      const undo = await this.#operations.track(subscribed);
       this.#subscriptions.get(topicName)?.();
       this.#subscriptions.set(topicName, undo);
     } catch (error) {

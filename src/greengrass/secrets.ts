@@ -7,7 +7,7 @@ import { IpcError } from './ipc-error.ts';
  * `username` and `password`, which is how AWS Secrets Manager stores logins. Rejects with the cure where there is
  * none. https://docs.aws.amazon.com/greengrass/v2/developerguide/ipc-secret-manager.html
  */
-export async function readLogin(connection: IpcConnection, secretId: string): Promise<string> {
+export async function secretLogin(connection: IpcConnection, secretId: string): Promise<string> {
   const { secretString, secretBinary } = await read(connection, secretId);
   const binary = typeof secretBinary === 'string' ? Buffer.from(secretBinary, 'base64').toString() : '';
   const text = typeof secretString === 'string' ? secretString : binary;

@@ -1,7 +1,7 @@
 import type { http, mqtt5 } from 'aws-iot-device-sdk-v2';
 import { orAborted, within, type Clock } from '../runtime/clock.ts';
+import { Operations } from '../runtime/operations.ts';
 import { connectFailure, errorOf, lossOf, refusal, rethrow } from './mqtt-failures.ts';
-import { Operations } from './operations.ts';
 import { proxyFor } from './proxy.ts';
 import {
   RefusedError,

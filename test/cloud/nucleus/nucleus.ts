@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { authorize } from './access-control.ts';
 import type { Broker } from './broker.ts';
 import { ComponentRunner, type ComponentRunnerOptions } from './component-runner.ts';
 import { ConfigStore, scalarsAsText, type Configuration } from './config-store.ts';
@@ -44,6 +45,7 @@ export interface InstallOptions extends Pick<
 }
 
 const LITE_FRAME_BYTES = 10_000;
+const SECRET_MANAGER = 'aws.greengrass.SecretManager';
 
 /** A Greengrass nucleus as one component sees it, classic or lite. */
 export class Nucleus {
@@ -73,7 +75,7 @@ export class Nucleus {
       ...this.configuration.operations,
       ...this.lifecycle.operations,
       ...new MqttProxy(broker, this.configs, isLite).operations,
-      ...(isLite ? {} : { GetSecretValue: (request) => this.#secret(request) }),
+      ...(isLite ? {} : { GetSecretValue: (request, { component }) => this.#secret(request, component) }),
     };
     this.ipc = new IpcServer(join(rootPath, isLite ? 'gg-ipc.socket' : 'ipc.socket'), {
       componentOf: (token) => [...this.#tokens].find(([, each]) => each === token)?.[0],
@@ -203,9 +205,11 @@ export class Nucleus {
     };
   }
 
-  #secret({ secretId }: Record<string, unknown>): object {
+  #secret({ secretId }: Record<string, unknown>, component: string): object {
     const name = typeof secretId === 'string' ? secretId : '';
     const { secrets } = this.#options;
+    const asked = { service: SECRET_MANAGER, operation: 'GetSecretValue', resource: name };
+    authorize(component, this.configs.of(component), asked);
     // Without the secret manager component nothing answers.
     if (!secrets) throw new IpcError('ServiceError', 'Secret manager is not installed');
     const secretString = Object.hasOwn(secrets, name) ? secrets[name] : undefined;

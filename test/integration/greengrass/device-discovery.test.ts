@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { discoverDevice } from '../../../src/greengrass/device-discovery.ts';
-import { readLogin } from '../../../src/greengrass/secrets.ts';
+import { secretLogin } from '../../../src/greengrass/secrets.ts';
 import { TokenExchangeCredentials } from '../../../src/identity/token-exchange-credentials.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { ACCESS_CONTROL, PERSONALITIES, startIpc, startNucleus } from './support/bench.ts';
@@ -89,18 +89,18 @@ test('classic: a login comes from the secret manager, as text or as JSON', async
   const { env } = await startNucleus(context, 'classic', { accessControl: ACCESS_CONTROL }, { secrets });
   const { ipc } = startIpc(context, env);
   const connection = await ipc.connected(forever);
-  assert.equal(await readLogin(connection, 'text'), 'operator:s3cret:with:colons');
-  assert.equal(await readLogin(connection, 'json'), 'operator:s3cret');
-  await assert.rejects(readLogin(connection, 'neither'), (error: Error) => {
+  assert.equal(await secretLogin(connection, 'text'), 'operator:s3cret:with:colons');
+  assert.equal(await secretLogin(connection, 'json'), 'operator:s3cret');
+  await assert.rejects(secretLogin(connection, 'neither'), (error: Error) => {
     assert.match(error.message, /holds neither user:password nor JSON/);
     assert.doesNotMatch(error.message, /s3cret/);
     return true;
   });
-  await assert.rejects(readLogin(connection, 'absent'), /cloudSecrets/);
+  await assert.rejects(secretLogin(connection, 'absent'), /cloudSecrets/);
 });
 
 test('lite: there is no secret manager, and the error says what to do', async (context) => {
   const { env } = await startNucleus(context, 'lite');
   const { ipc } = startIpc(context, env);
-  await assert.rejects(readLogin(await ipc.connected(forever), 'any'), /lite has none\); use a file/);
+  await assert.rejects(secretLogin(await ipc.connected(forever), 'any'), /lite has none\); use a file/);
 });

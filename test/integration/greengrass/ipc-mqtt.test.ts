@@ -11,6 +11,8 @@ const LITE_FRAME_BYTES = 10_000;
 interface MqttBench extends Bench {
   bus: MqttConnection;
   mqtt: IpcMqtt;
+  /** Ends the bus, not the connection to the nucleus. */
+  stop: () => Promise<void>;
 }
 
 /** The agent's message bus on that nucleus, connected. */
@@ -21,12 +23,13 @@ async function startBus(context: TestContext, personality: Personality): Promise
   const bus = new MqttConnection({ transport: mqtt, log: new KeptLog() });
   const controller = new AbortController();
   const ended = runAgain(bus, controller.signal);
-  context.after(async () => {
+  const stop = async () => {
     controller.abort();
     await ended;
-  });
+  };
+  context.after(stop);
   await connected(bus);
-  return { ...bench, bus, mqtt };
+  return { ...bench, bus, mqtt, stop };
 }
 
 async function runAgain(bus: MqttConnection, signal: AbortSignal): Promise<void> {
@@ -151,6 +154,22 @@ test('a message that the nucleus never answers fails with the connection, not te
   nucleus.ipc.disconnect();
   await assert.rejects(published);
   assert.ok(performance.now() - startedAt < 2000);
+});
+
+test('a message under way rejects when the bus is ended, though the nucleus stays', async (context) => {
+  const { bus, broker, nucleus, stop } = await startBus(context, 'lite');
+  const arrived = Promise.withResolvers<void>();
+  broker.publish = () => {
+    arrived.resolve();
+    return new Promise(() => {});
+  };
+  const published = bus.publish('kvs-webrtc/porch/metrics', '');
+  await arrived.promise;
+  const startedAt = performance.now();
+  await stop();
+  await assert.rejects(published);
+  assert.ok(performance.now() - startedAt < 2000);
+  assert.equal(nucleus.ipc.components.length, 1);
 });
 
 test('lite: a message that would end the connection is refused here and counted', async (context) => {

@@ -31,8 +31,13 @@ const REFUSED: [name: string, values: JsonObject, key: string, says: RegExp][] =
   ['a camera that is none', { cameras: { front: true } }, 'cameras.front', /an object/],
   ['a camera that begins with a digit', { cameras: { '1': {} } }, 'cameras.1', /beginning with a letter/],
   ['a camera with a path for a name', { cameras: { '../a': {} } }, 'cameras."../a"', /a name/],
-  ['a secret with both', { secrets: { s: { env: 'A', file: 'b' } } }, 'secrets.s', /either env or file/],
-  ['a secret with neither', { secrets: { s: {} } }, 'secrets.s', /either env or file/],
+  [
+    'a secret with both',
+    { secrets: { s: { env: 'A', file: 'b' } } },
+    'secrets.s',
+    /one of env, file, greengrass/,
+  ],
+  ['a secret with neither', { secrets: { s: {} } }, 'secrets.s', /one of env, file, greengrass/],
   ['a source as ref', { sources: { a: { ref: 'b' } } }, 'sources.a.type', /one of test/],
   ['a misspelt source type', { sources: { a: { type: 'rstp' } } }, 'sources.a.type', /did you mean "rtsp"/],
   [

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -16,14 +16,9 @@ export const PERSONALITIES: readonly Personality[] = ['classic', 'lite'];
 export const COMPONENT = 'aws.kvs.WebRtcAgent';
 
 /** What the recipe allows the agent. */
-export const ACCESS_CONTROL = {
-  'aws.greengrass.ipc.mqttproxy': {
-    'kvs:mqtt:1': {
-      operations: ['aws.greengrass#PublishToIoTCore', 'aws.greengrass#SubscribeToIoTCore'],
-      resources: ['$aws/things/+/shadow/name/kvs-webrtc/#', 'kvs-webrtc/#'],
-    },
-  },
-};
+export const ACCESS_CONTROL: unknown = JSON.parse(
+  readFileSync(new URL('../../../../recipe.json', import.meta.url), 'utf8'),
+).ComponentConfiguration.DefaultConfiguration.accessControl;
 
 export interface Bench {
   nucleus: Nucleus;

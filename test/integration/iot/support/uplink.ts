@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { ipcAddress, IpcClient } from '../../../../src/greengrass/ipc-client.ts';
 import { IpcMqtt } from '../../../../src/greengrass/ipc-mqtt.ts';
 import { RefusedError, type MqttConnectionOptions } from '../../../../src/iot/mqtt-connection.ts';
@@ -7,6 +6,7 @@ import type { LocalCloud } from '../../../cloud/local-cloud.ts';
 import { startCloudNucleus } from '../../../cloud/nucleus/cloud-nucleus.ts';
 import type { Personality } from '../../../cloud/nucleus/recipe.ts';
 import { connected, ConnectedDevice, disconnected, quiet } from './device.ts';
+import { ACCESS_CONTROL, COMPONENT } from '../../greengrass/support/bench.ts';
 import { Relay } from './relay.ts';
 
 /** How a device reaches IoT Core: by its own MQTT connection, or through a nucleus. */
@@ -21,8 +21,6 @@ export interface LinkedDevice {
   /** Resolves when it is connected again. */
   restore: () => Promise<void>;
 }
-
-const COMPONENT = 'kvs.webrtc.Agent';
 
 /** Resolves when connected. */
 export async function startDevice(
@@ -69,7 +67,7 @@ async function throughNucleus(
 ) {
   const files = await cloud.createDevice(thingName);
   const core = await startCloudNucleus(cloud, files, { personality });
-  const env = core.nucleus.addComponent(COMPONENT, { accessControl: accessControl() });
+  const env = core.nucleus.addComponent(COMPONENT, { accessControl: ACCESS_CONTROL });
   const address = ipcAddress(env);
   if (!address) throw new Error('the nucleus gave no address');
   const ipc = new IpcClient({ address, clock: systemClock, log: quiet });
@@ -79,12 +77,4 @@ async function throughNucleus(
   device.run('nucleus', (signal) => ipc.run(signal));
   device.start();
   return { device, open: () => core.nucleus.ipc.start(), close: () => core.nucleus.ipc.stop() };
-}
-
-/** The recipe's own. */
-function accessControl(): unknown {
-  const { ComponentConfiguration } = JSON.parse(
-    readFileSync(new URL('../../../../recipe.json', import.meta.url), 'utf8'),
-  );
-  return ComponentConfiguration.DefaultConfiguration.accessControl;
 }
