@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what a command of package.json needs and is missing, and says so; quiet when nothing is.
 #   sh test/setup.sh agent   npm packages
-#   sh test/setup.sh start   … and ffmpeg
-#   sh test/setup.sh test    … and what the tests run against: Chromium, mosquitto, coturn, iproute2, nftables, GStreamer,
+#   sh test/setup.sh start   … and ffmpeg and mosquitto
+#   sh test/setup.sh test    … and what the tests run against: Chromium, coturn, iproute2, nftables, GStreamer,
 #                            unzip, QEMU
 # For Debian 12 and its relatives, as root or as a user with sudo. Speaks on stderr only: the agent's stdout is its log.
 set -eu
@@ -93,10 +93,10 @@ if [ "$purpose" = agent ]; then
     say 'no ffmpeg on the PATH: cameras need it (Debian: apt-get install ffmpeg), or set ffmpeg.path.'
 else
   need ffmpeg ffmpeg
+  need mosquitto mosquitto
 fi
 if [ "$purpose" = test ]; then
   need chromium chromium
-  need mosquitto mosquitto
   need turnserver coturn
   need ip iproute2
   need nft nftables

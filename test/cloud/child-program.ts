@@ -19,6 +19,8 @@ export class ChildProgram {
     // The kernel ends it should this process be killed.
     this.#child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', command, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C in a terminal is for this process, which ends it when its clients are gone.
+      detached: true,
     });
     this.#ended = new Promise((resolve) => {
       this.#child.once('close', () => resolve());

@@ -128,6 +128,11 @@ export class LocalCloud {
     return this.#iotCore;
   }
 
+  /** Undefined where the cloud was started without it. */
+  get iotIfAny(): IotCore | undefined {
+    return this.#iotCore;
+  }
+
   get turn(): Turn {
     if (!this.#turn) throw new Error('the local cloud was started without turn');
     return this.#turn;

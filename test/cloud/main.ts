@@ -18,6 +18,8 @@ const MAX_CAMERAS = 16;
 /** More than this many encoders at full size are too much for a small machine. */
 const FULL_SIZE_CAMERAS = 2;
 const CONNECT_TIMEOUT_MS = 15_000;
+/** Often, for a person who looks on. */
+const METRICS_INTERVAL_S = 10;
 
 const print = (text: string) => process.stdout.write(text);
 
@@ -112,7 +114,11 @@ async function reportConnected(site: Site): Promise<void> {
 async function run(choice: Choice): Promise<number> {
   const site = await startSite({
     cameras: cameraConfigs(choice),
-    settings: choice.verbose ? { log: { level: 'debug' } } : {},
+    settings: {
+      metrics: { intervalSeconds: METRICS_INTERVAL_S },
+      ...(choice.verbose ? { log: { level: 'debug' } } : {}),
+    },
+    cloud: { iotCore: true },
     port: choice.port,
     onLog: printLog,
   });

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentProcess, type LogLine } from './agent-process.ts';
-import { cloudBackend } from './console/cloud-backend.ts';
+import { CloudBackend } from './console/cloud-backend.ts';
 import { startConsole, type Console } from './console/server.ts';
 import { startLocalCloud, type LocalCloud, type LocalCloudOptions } from './local-cloud.ts';
 
@@ -91,7 +91,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     return { name, channelName, camera: { channelName, ...camera } };
   });
   const channels = new Map(cameras.map(({ name, channelName }) => [name, channelName]));
-  const page = await startConsole(cloudBackend(cloud, channels), options.port ?? 0);
+  let agentPid: number | undefined;
+  const backend = new CloudBackend({ cloud, thingName: THING_NAME, channels, agentPid: () => agentPid });
+  await backend.start();
+  const page = await startConsole(backend, options.port ?? 0);
   const stateDirectory = join(cloud.directory, 'state');
   mkdirSync(stateDirectory, { recursive: true });
   const settings = {
@@ -105,7 +108,12 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     environment: { ...cloud.agentEnvironment(), ...options.environment },
     ...(options.entry === undefined ? {} : { entry: options.entry }),
     ...(options.launcher === undefined ? {} : { launcher: options.launcher }),
-    ...(options.onLog === undefined ? {} : { onLog: options.onLog }),
+    onLog: (line) => {
+      backend.logged(line);
+      options.onLog?.(line);
+    },
   });
+  agentPid = agent.pid;
+  void agent.exited.then(() => (agentPid = undefined));
   return new Site(cloud, page, agent, channels);
 }

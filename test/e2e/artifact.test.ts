@@ -3,7 +3,7 @@ import { chmodSync, chownSync, existsSync, readFileSync, readlinkSync } from 'no
 import { dirname, join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Browser } from 'playwright-core';
-import { cloudBackend } from '../cloud/console/cloud-backend.ts';
+import { CloudBackend } from '../cloud/console/cloud-backend.ts';
 import { startConsole, type Console } from '../cloud/console/server.ts';
 import { startLocalCloud, type LocalCloud } from '../cloud/local-cloud.ts';
 import { startCloudNucleus, type CloudNucleus } from '../cloud/nucleus/cloud-nucleus.ts';
@@ -51,7 +51,11 @@ describe('the packaged artifact', () => {
       before(async () => {
         cloud = await startLocalCloud({ iotCore: true });
         cloud.createChannel(`${thingName}-front`);
-        page = await startConsole(cloudBackend(cloud, new Map([['front', `${thingName}-front`]])), 0);
+        const channels = new Map([['front', `${thingName}-front`]]);
+        page = await startConsole(
+          new CloudBackend({ cloud, thingName, channels, agentPid: () => undefined }),
+          0,
+        );
         core = await startNucleus(cloud, thingName, personality);
         runner = install(core, cloud, device);
       });

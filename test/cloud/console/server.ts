@@ -4,33 +4,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { extname, join } from 'node:path';
-
-/** One camera as the page lists it. */
-export interface CameraSummary {
-  name: string;
-  channelName: string;
-  /** A master is connected to the camera's channel. */
-  online: boolean;
-  /** Viewers connected to the channel's signaling. */
-  viewers: number;
-}
-
-/** What a viewer needs to reach a camera; the server adds the endpoint and the client id. */
-export interface ViewerAccess {
-  channelARN: string;
-  region: string;
-  iceServers: { urls: string[]; username?: string; credential?: string }[];
-  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
-}
-
-/** The cloud as the page's server sees it. */
-export interface ConsoleBackend {
-  cameras(): CameraSummary[];
-  /** Undefined: no such camera. */
-  viewerAccess(camera: string): ViewerAccess | undefined;
-  /** Lets the viewers' signaling be reached on this server too (its `upgrade` event). */
-  attachViewers(server: Server): void;
-}
+import { ConsoleApi } from './api.ts';
+import type { ConsoleBackend } from './backend.ts';
+import { EventStream } from './event-stream.ts';
+import { send } from './respond.ts';
 
 export interface Console {
   /** `http://localhost:PORT/` */
@@ -47,35 +24,37 @@ const CONTENT_TYPES: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
+/** The page's libraries, from their packages: nothing comes from the network. */
+const LIBRARIES: Record<string, string> = {
+  '/kvs-webrtc.min.js': 'amazon-kinesis-video-streams-webrtc/dist/kvs-webrtc.min.js',
+  '/uplot.js': 'uplot/dist/uPlot.esm.js',
+  '/uplot.css': 'uplot/dist/uPlot.min.css',
+};
 const PORT_TRIES = 50;
 
 /**
- * Serves the viewer page, AWS's viewer SDK and a small API, on loopback only.
+ * Serves the console: the page, its libraries and its API, on loopback only.
  * @param port 0 picks any free one; another that is taken is followed by the next free one
  */
 export async function startConsole(backend: ConsoleBackend, port: number): Promise<Console> {
   const files = loadFiles();
-  let viewerCount = 0;
-  const server = createServer((request, response) => {
+  const events = new EventStream();
+  const stopListening = backend.listen((event) => events.add(event));
+  const api = new ConsoleApi(backend, events);
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = decodePath(request.url ?? '/');
-    const camera = /^\/api\/viewer\/(.+)$/.exec(path)?.[1];
-    if (path === '/api/cameras') return sendJson(response, backend.cameras());
-    if (camera !== undefined) return sendViewer(request, response, camera);
+    if (await api.serve(request, response, path)) return;
     const file = files.get(path === '/' ? '/index.html' : path);
     if (!file) return send(response, 404, 'text/plain', 'not found\n');
     send(response, 200, file.contentType, file.read());
-  });
-
-  function sendViewer(request: IncomingMessage, response: ServerResponse, camera: string): void {
-    if (request.method !== 'POST') return send(response, 405, 'text/plain', 'use POST\n');
-    const access = backend.viewerAccess(camera);
-    if (!access) return send(response, 404, 'text/plain', `there is no camera "${camera}"\n`);
-    viewerCount += 1;
-    const clientId = `page-${process.pid}-${viewerCount}`;
-    // The signature covers the host: the one by which the page reached this server.
-    sendJson(response, { ...access, endpoint: `wss://${request.headers.host}`, clientId });
   }
 
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      if (!response.headersSent) send(response, 500, 'text/plain', `${String(error)}\n`);
+    });
+  });
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -89,9 +68,10 @@ export async function startConsole(backend: ConsoleBackend, port: number): Promi
     url: `http://localhost:${address.port}/`,
     port: address.port,
     async close() {
+      stopListening();
       const closed = server.listening ? once(server, 'close') : undefined;
       server.close();
-      // Signaling's upgraded sockets are no longer the HTTP server's own to close.
+      // Event streams, and signaling's upgraded sockets, which are no longer the HTTP server's own to close.
       for (const socket of sockets) socket.destroy();
       await closed;
     },
@@ -119,15 +99,22 @@ interface StaticFile {
 
 /** The page's files by path; read anew at each request, so that an edit needs only a reload. */
 function loadFiles(): Map<string, StaticFile> {
-  const sdk = createRequire(import.meta.url).resolve('amazon-kinesis-video-streams-webrtc/package.json');
-  const paths = new Map(readdirSync(PUBLIC_FOLDER).map((name) => [`/${name}`, join(PUBLIC_FOLDER, name)]));
-  paths.set('/kvs-webrtc.min.js', join(sdk, '../dist/kvs-webrtc.min.js'));
+  const own = readdirSync(PUBLIC_FOLDER, { recursive: true, encoding: 'utf8' });
+  const paths = new Map(own.map((name) => [`/${name}`, join(PUBLIC_FOLDER, name)]));
+  for (const [path, file] of Object.entries(LIBRARIES)) paths.set(path, packageFile(file));
   return new Map(
     [...paths].map(([path, file]) => {
-      const contentType = CONTENT_TYPES[extname(file)] ?? 'application/octet-stream';
+      const contentType = CONTENT_TYPES[extname(path)] ?? 'application/octet-stream';
       return [path, { contentType, read: () => readFileSync(file) }];
     }),
   );
+}
+
+/** Through the package's own package.json: `exports` may name other files only. */
+function packageFile(path: string): string {
+  const [name = '', ...rest] = path.split('/');
+  const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
+  return join(manifest, '..', ...rest);
 }
 
 function decodePath(url: string): string {
@@ -136,18 +123,4 @@ function decodePath(url: string): string {
   } catch {
     return '';
   }
-}
-
-function sendJson(response: ServerResponse, body: unknown): void {
-  send(response, 200, 'application/json', JSON.stringify(body));
-}
-
-function send(response: ServerResponse, status: number, contentType: string, body: string | Buffer): void {
-  response.writeHead(status, {
-    'content-type': contentType,
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'content-security-policy': "default-src 'self'; connect-src *; object-src 'none'; base-uri 'none'",
-  });
-  response.end(body);
 }

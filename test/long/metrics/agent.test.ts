@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { AgentProcess } from '../../cloud/agent-process.ts';
 import { freePort } from '../../cloud/child-program.ts';
-import { cloudBackend } from '../../cloud/console/cloud-backend.ts';
+import { CloudBackend } from '../../cloud/console/cloud-backend.ts';
 import { startConsole, type Console } from '../../cloud/console/server.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { launchBrowser, openViewerPage, type Figures, type ViewerPage } from '../../e2e/support/browser.ts';
@@ -67,7 +67,11 @@ describe('metrics of a running agent', () => {
         cameras: { front },
       }),
     });
-    page = await startConsole(cloudBackend(cloud, new Map([['front', CHANNEL]])), 0);
+    const channels = new Map([['front', CHANNEL]]);
+    page = await startConsole(
+      new CloudBackend({ cloud, thingName: THING, channels, agentPid: () => undefined }),
+      0,
+    );
     browser = await launchBrowser();
     await cloud.events.waitFor('connected', { role: 'MASTER' }, { timeoutMs: 20_000 });
     viewers = await openViewerPage(browser, page.url);

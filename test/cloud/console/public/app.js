@@ -1,4 +1,10 @@
+import { ActivityView } from './activity-view.js';
+import { CameraView } from './camera-view.js';
+import { setText } from './element.js';
 import { readFigures } from './figures.js';
+import { MishapPanel } from './mishap-panel.js';
+import { ShadowView } from './shadow-view.js';
+import { api, store } from './store.js';
 import { Tile } from './tile.js';
 
 const CAMERAS_INTERVAL_MS = 2000;
@@ -8,6 +14,13 @@ const wall = document.querySelector('#wall');
 const summary = document.querySelector('#summary');
 /** @type {Map<string, Tile>} */
 const tiles = new Map();
+
+const views = {
+  camera: new CameraView(document.querySelector('#camera'), (name) => tiles.get(name)),
+  shadow: new ShadowView(document.querySelector('#shadow')),
+  activity: new ActivityView(document.querySelector('#activity')),
+};
+const mishaps = new MishapPanel(document.querySelector('#mishaps'), document.querySelector('#break'));
 
 /**
  * Adds a tile for a camera, one more viewer of it.
@@ -19,30 +32,45 @@ function addTile(name) {
   for (let count = 2; tiles.has(id); count++) id = `${name}-${count}`;
   tiles.set(id, tile);
   wall.append(tile.element);
+  wall.dataset.count = String(tiles.size);
   return { id, tile };
 }
 
-async function fetchCameras() {
-  const response = await fetch('api/cameras');
-  if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  return response.json();
-}
-
 function showCameras(cameras) {
+  const { cameras: states = {} } = store.last('shadow')?.shadow.status ?? {};
   for (const tile of tiles.values()) {
     const camera = cameras.find(({ name }) => name === tile.name);
-    if (camera) tile.showCamera(camera);
+    // The device counts those too whose signaling has ended.
+    if (camera) tile.showCamera({ ...camera, ...states[tile.name] });
   }
   const online = cameras.filter((camera) => camera.online).length;
   const count = `${cameras.length} ${cameras.length === 1 ? 'camera' : 'cameras'}`;
-  summary.textContent = cameras.length > 0 ? `${count}, ${online} online` : 'No cameras are configured.';
+  setText(summary, cameras.length > 0 ? `${count}, ${online} online` : 'No cameras are configured.');
 }
 
 async function pollCameras() {
   try {
-    showCameras(await fetchCameras());
+    showCameras(await api('cameras'));
   } catch {
-    summary.textContent = 'The local cloud does not answer. Is npm start still running?';
+    setText(summary, 'The server does not answer. Is npm start still running?');
+  }
+}
+
+/** `#/`, `#/camera/<name>`, `#/shadow`, `#/activity`. */
+function route() {
+  const [, view = '', name = ''] = location.hash.split('/');
+  const shown = Object.hasOwn(views, view) ? view : 'wall';
+  document.body.dataset.view = shown;
+  wall.hidden = shown !== 'wall' && shown !== 'camera';
+  const camera = decodeURIComponent(name);
+  for (const [id, tile] of tiles) tile.element.hidden = shown === 'camera' && id !== camera;
+  for (const [key, each] of Object.entries(views)) {
+    if (key === shown) void each.show(camera);
+    else each.hide();
+  }
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.dataset.view === shown) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
   }
 }
 
@@ -52,6 +80,7 @@ function toggleTheme() {
   const next = now === 'dark' ? 'light' : 'dark';
   document.documentElement.dataset.theme = next;
   localStorage.setItem('theme', next);
+  views.camera.redraw();
 }
 
 /**
@@ -59,7 +88,7 @@ function toggleTheme() {
  * A tile's id is its camera's name, with -2, -3 … for further viewers of the same camera.
  */
 window.kvs = {
-  cameras: fetchCameras,
+  cameras: () => api('cameras'),
   /** Adds a tile and starts it; resolves to its id. */
   async open(name) {
     const { id, tile } = addTile(name);
@@ -72,6 +101,7 @@ window.kvs = {
     tile?.stop();
     tile?.element.remove();
     tiles.delete(id);
+    wall.dataset.count = String(tiles.size);
   },
   tile: (id) => tiles.get(id),
   ids: () => [...tiles.keys()],
@@ -99,7 +129,7 @@ async function main() {
   if (theme) document.documentElement.dataset.theme = theme;
   document.querySelector('#theme').addEventListener('click', toggleTheme);
 
-  const cameras = await fetchCameras();
+  const cameras = await api('cameras');
   const chosen = parameters.getAll('camera');
   const names = chosen.length > 0 ? chosen : cameras.map(({ name }) => name);
   const viewers = Number(parameters.get('viewers') ?? 1);
@@ -108,8 +138,12 @@ async function main() {
       names.flatMap((name) => Array.from({ length: viewers }, () => addTile(name).tile.start())),
     );
   }
+  store.connect();
+  await mishaps.load();
+  addEventListener('hashchange', route);
+  route();
   showCameras(cameras);
-  setInterval(pollCameras, CAMERAS_INTERVAL_MS);
+  setInterval(() => void pollCameras(), CAMERAS_INTERVAL_MS);
 }
 
 await main();

@@ -94,3 +94,15 @@ export function bitrateKbps(before, after, elapsedMs) {
   if (!before || !after || elapsedMs <= 0) return 0;
   return ((after.bytesReceived - before.bytesReceived) * 8) / elapsedMs;
 }
+
+/**
+ * Share of one track's packets that did not arrive between two readings, percent. Retransmitted ones count as arrived.
+ * @param {TrackFigures | null} before
+ * @param {TrackFigures | null} after
+ */
+export function lossPercent(before, after) {
+  if (!before || !after) return 0;
+  const lost = Math.max(0, after.packetsLost - before.packetsLost);
+  const received = after.packetsReceived - before.packetsReceived;
+  return lost + received > 0 ? (100 * lost) / (lost + received) : 0;
+}

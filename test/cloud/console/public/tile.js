@@ -1,10 +1,16 @@
-import { bitrateKbps, readFigures } from './figures.js';
+import { setText } from './element.js';
+import { bitrateKbps, lossPercent, readFigures } from './figures.js';
 import { millisecondsSince, readFrameStrip } from './frame-strip.js';
+import { Sparkline } from './sparkline.js';
+import { showStages } from './stages.js';
 import { Viewer } from './viewer.js';
 
 const FIGURES_INTERVAL_MS = 1000;
 const RETRY_BASE_MS = 1000;
 const RETRY_MAX_MS = 15_000;
+/** What a full sparkline is worth, at least. */
+const SPARK_KBPS = 500;
+const SPARK_LOSS_PERCENT = 5;
 
 const STATE_TEXT = {
   idle: 'stopped',
@@ -15,24 +21,50 @@ const STATE_TEXT = {
   closed: 'stopped',
 };
 
-/** One camera on the wall: its picture, what is measured, and the buttons. Plays again after a failure. */
-export class Tile {
+/**
+ * One camera on the wall: its picture, what is measured, and the buttons. Plays again after a failure. Emits
+ * `measured` once a second (a CustomEvent with a `Sample` as `detail`) and `change` with the viewer's state.
+ *
+ * @typedef {object} Sample
+ * @property {number} at epoch milliseconds
+ * @property {number} videoKbps
+ * @property {number} audioKbps
+ * @property {number} framesPerSecond
+ * @property {number} lossPercent
+ * @property {number | null} roundTripMs
+ * @property {number} jitterBufferMs
+ * @property {number | null} latencyMs from the camera's clock in the picture; null where the picture has none
+ * @property {number} height of the picture, pixels
+ */
+export class Tile extends EventTarget {
   /** @type {Viewer | null} */
   viewer = null;
   /** @type {import('./figures.js').Figures | null} */
   #figures = null;
+  /** @type {number | null} */
+  #latencyMs = null;
   #wanted = false;
   #failures = 0;
   #timers = { figures: 0, retry: 0 };
+  #sparks;
 
   /** @param {{ name: string }} camera */
   constructor(camera) {
+    super();
     this.name = camera.name;
     const template = document.querySelector('#tile');
     this.element = template.content.firstElementChild.cloneNode(true);
     this.video = this.element.querySelector('video');
     this.element.setAttribute('aria-label', `Camera ${this.name}`);
+    this.element.dataset.camera = this.name;
+    const address = `#/camera/${encodeURIComponent(this.name)}`;
+    for (const field of ['name', 'details']) this.#field(field).href = address;
+    this.#field('details').setAttribute('aria-label', `Details of camera ${this.name}`);
     this.#show('name', this.name);
+    this.#sparks = {
+      bitrate: new Sparkline(this.element.querySelector('[data-chart=bitrate]'), SPARK_KBPS),
+      loss: new Sparkline(this.element.querySelector('[data-chart=loss]'), SPARK_LOSS_PERCENT),
+    };
     this.#listen();
     this.#render();
   }
@@ -50,7 +82,7 @@ export class Tile {
     this.#figures = null;
     viewer.addEventListener('change', () => this.#viewerChanged(viewer));
     viewer.start();
-    this.#timers.figures = setInterval(() => this.#measure(viewer), FIGURES_INTERVAL_MS);
+    this.#timers.figures = setInterval(() => void this.#measure(viewer), FIGURES_INTERVAL_MS);
     this.#render();
   }
 
@@ -62,12 +94,12 @@ export class Tile {
     this.#render();
   }
 
-  /** @param {{ viewers: number, online: boolean }} camera what the server knows of it */
-  showCamera({ viewers, online }) {
-    this.#show(
-      'audience',
-      `${online ? '' : 'agent offline · '}${viewers} ${viewers === 1 ? 'viewer' : 'viewers'}`,
-    );
+  /** @param {{ viewers: number, online: boolean, rendition?: string }} camera what the server knows of it */
+  showCamera({ viewers, online, rendition }) {
+    const parts = [`${viewers} ${viewers === 1 ? 'viewer' : 'viewers'}`];
+    if (!online) parts.unshift('agent offline');
+    if (rendition) parts.push(rendition);
+    this.#show('audience', parts.join(' · '));
   }
 
   #listen() {
@@ -77,10 +109,6 @@ export class Tile {
     on('sound', ({ currentTarget }) => {
       this.video.muted = !this.video.muted;
       currentTarget.setAttribute('aria-pressed', String(!this.video.muted));
-    });
-    on('figures', ({ currentTarget }) => {
-      const bare = this.element.classList.toggle('bare');
-      currentTarget.setAttribute('aria-pressed', String(!bare));
     });
     on('fullscreen', () => this.element.querySelector('.picture').requestFullscreen());
   }
@@ -94,12 +122,13 @@ export class Tile {
     if (viewer.state === 'failed' && this.#wanted) this.#retryLater();
     if (viewer.state === 'refused') this.#wanted = false;
     this.#render();
+    this.dispatchEvent(new Event('change'));
   }
 
   #retryLater() {
     const bound = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** this.#failures);
     this.#failures += 1;
-    this.#timers.retry = setTimeout(() => this.#startOrRetry(), bound * Math.random());
+    this.#timers.retry = setTimeout(() => void this.#startOrRetry(), bound * Math.random());
   }
 
   async #startOrRetry() {
@@ -117,22 +146,56 @@ export class Tile {
     const before = this.#figures;
     this.#figures = figures;
     if (viewer.state !== 'playing' || !figures.video) return;
-    const { video, audio, route } = figures;
-    const elapsedMs = figures.atMs - (before?.atMs ?? figures.atMs);
-    const rate = (kind) => Math.round(bitrateKbps(before?.[kind] ?? null, figures[kind], elapsedMs));
-    this.#show(
-      'video',
-      `${video.codec} ${video.width}×${video.height} · ${Math.round(video.framesPerSecond)} fps`,
-    );
-    this.#show('bitrate', before ? `${rate('video')} + ${rate('audio')} kbps` : '–');
+    this.#showFigures(figures);
+    this.#readLatency();
+    if (before) this.#showRates(before, figures);
+  }
+
+  /** @param {import('./figures.js').Figures} figures */
+  #showFigures({ video, route }) {
+    const { codec, width, height, framesPerSecond } = video;
+    this.#show('video', `${codec} ${width}×${height} · ${Math.round(framesPerSecond)} fps`);
     this.#show(
       'frames',
-      `${video.framesDecoded} · ${video.framesDropped} dropped · ${video.packetsLost} lost`,
+      `${video.framesDecoded} · ${video.framesDropped} dropped · ${video.freezeCount} freezes`,
     );
-    this.#show('audio', audio ? audio.codec : 'none');
     this.#show('route', routeText(route));
+  }
+
+  /**
+   * @param {import('./figures.js').Figures} before
+   * @param {import('./figures.js').Figures} figures
+   */
+  #showRates(before, figures) {
+    const elapsedMs = figures.atMs - before.atMs;
+    const { video, route } = figures;
+    const rate = (kind) => bitrateKbps(before[kind], figures[kind], elapsedMs);
+    const sample = {
+      at: performance.timeOrigin + figures.atMs,
+      videoKbps: rate('video'),
+      audioKbps: rate('audio'),
+      framesPerSecond: ((video.framesDecoded - before.video.framesDecoded) * 1000) / elapsedMs,
+      lossPercent: lossPercent(before.video, video),
+      roundTripMs: route?.roundTripMs ?? null,
+      jitterBufferMs: video.jitterBufferMs,
+      latencyMs: this.#latencyMs,
+      height: video.height,
+    };
+    this.#show('bitrate', `${Math.round(sample.videoKbps)} kbps`);
+    const { audio } = figures;
+    this.#show('audio', audio ? `${audio.codec} ${Math.round(sample.audioKbps)} kbps` : 'none');
+    this.#show('loss', `${sample.lossPercent.toFixed(1)} %`);
+    this.#sparks.bitrate.add(sample.videoKbps);
+    this.#sparks.loss.add(sample.lossPercent);
+    this.dispatchEvent(new CustomEvent('measured', { detail: sample }));
+  }
+
+  #readLatency() {
     this.video.requestVideoFrameCallback((_now, { expectedDisplayTime }) => {
-      this.#show('latency', latencyText(this.video, expectedDisplayTime));
+      const strip = readFrameStrip(this.video);
+      const shownAt = performance.timeOrigin + expectedDisplayTime;
+      this.#latencyMs = strip ? millisecondsSince(strip.captureMs, shownAt) : null;
+      this.#show('latency', strip ? `${Math.round(this.#latencyMs)} ms` : '–');
     });
   }
 
@@ -142,16 +205,18 @@ export class Tile {
     this.element.dataset.state = state;
     this.#show('state', STATE_TEXT[state]);
     this.#show('notice', noticeText(state, viewer?.reason ?? ''));
-    this.element.querySelector('[data-action=toggle]').textContent = this.#wanted ? 'Stop' : 'Play';
+    const toggle = this.element.querySelector('[data-action=toggle]');
+    setText(toggle, this.#wanted ? 'Stop' : 'Play');
+    toggle.setAttribute('aria-label', `${this.#wanted ? 'Stop' : 'Play'} camera ${this.name}`);
     if (!viewer) return;
-    const { offerAt, answerAt, connectedAt } = viewer.timings;
-    const firstFrameMs = viewer.firstFrameMs;
+    const { firstFrameMs } = viewer;
     this.#show('firstFrame', firstFrameMs === undefined ? '–' : `${Math.round(firstFrameMs)} ms`);
-    const stages = [
-      ['answer', answerAt - offerAt],
-      ['connected', connectedAt - offerAt],
-    ].filter(([, ms]) => ms > 0);
-    this.#show('stages', stages.map(([name, ms]) => `${name} ${Math.round(ms)} ms`).join(' · '));
+    showStages(this.#field('stages'), viewer.timings);
+  }
+
+  /** @param {string} name */
+  #field(name) {
+    return this.element.querySelector(`[data-field=${name}]`);
   }
 
   /**
@@ -159,8 +224,7 @@ export class Tile {
    * @param {string} text
    */
   #show(field, text) {
-    const element = this.element.querySelector(`[data-field=${field}]`);
-    if (element.textContent !== text) element.textContent = text;
+    setText(this.#field(field), text);
   }
 }
 
@@ -173,15 +237,5 @@ function noticeText(state, reason) {
 
 function routeText(route) {
   if (!route) return '–';
-  return `${route.local} ↔ ${route.remote} · ${route.protocol} · ${route.roundTripMs.toFixed(0)} ms round trip`;
-}
-
-/**
- * @param {HTMLVideoElement} video shows a picture of the `test` source
- * @param {number} displayedAt `performance.now()` of its display
- */
-function latencyText(video, displayedAt) {
-  const strip = readFrameStrip(video);
-  if (!strip) return '–';
-  return `${Math.round(millisecondsSince(strip.captureMs, performance.timeOrigin + displayedAt))} ms`;
+  return `${route.local} ↔ ${route.remote} · ${route.protocol} · ${route.roundTripMs.toFixed(0)} ms`;
 }
