@@ -37,10 +37,14 @@ export class CaptureError extends Error {
   readonly hadFrames: boolean;
 
   constructor(message: string, lastWords: string, hadFrames: boolean) {
-    super(lastWords === '' ? message : `${message}: ${lastWords}`);
+    super(withWords(message, lastWords));
     this.lastWords = lastWords;
     this.hadFrames = hadFrames;
   }
+}
+
+function withWords(message: string, words: string): string {
+  return words === '' ? message : `${message}: ${words}`;
 }
 
 /** Runs ffmpeg until `signal` aborts (resolves when it has really ended) or it fails (rejects). */
@@ -76,7 +80,7 @@ export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<
     });
   }
   void producer?.ended.then((ending) =>
-    stop(`command ${endingText(ending)}: ${producer.lastWords(secrets)}`),
+    stop(withWords(`command ${endingText(ending)}`, producer.lastWords(secrets))),
   );
 
   const ending = await ffmpeg.ended;

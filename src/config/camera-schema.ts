@@ -225,7 +225,7 @@ export const sourceShapes: { [T in SourceType]: Shape<Omit<SourceOf<T>, 'type'>>
       scope: 'local',
     },
     format: {
-      doc: 'What the command prints.',
+      doc: 'What the command prints. `nut` is the quickest: the others tell the end of a picture by the next one.',
       format: choice('h264', 'h265', 'mjpeg', 'mpegts', 'nut'),
       default: null,
       scope: 'local',

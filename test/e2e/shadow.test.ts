@@ -12,6 +12,9 @@ import { launchBrowser, openViewerPage, type ViewerPage } from './support/browse
 const small = { width: 320, height: 180, fps: 15, bitrateKbps: 300 };
 const RENDITION_MS = 1500;
 const SOURCE_MS = 3000;
+const DEVICE_MS = 4000;
+/** The real ffmpeg on a machine with a camera at /dev/video0, which opens for one at a time. */
+const FFMPEG = join(import.meta.dirname, '../integration/camera/support/ffmpeg-with-devices.sh');
 
 describe('the device shadow configures the agent', () => {
   let browser: Browser;
@@ -32,8 +35,10 @@ describe('the device shadow configures the agent', () => {
       cameras: {
         front: { source: { type: 'test' }, video: { renditions: { high: small } } },
         garden: { source: { type: 'test' }, video: { renditions: { high: small } } },
+        door: { source: { type: 'v4l2', device: '/dev/video0' }, video: { renditions: { high: small } } },
       },
-      settings: { sources: { film: { type: 'file', path: film } } },
+      settings: { sources: { film: { type: 'file', path: film } }, ffmpeg: { path: FFMPEG } },
+      environment: { CAMERA_LOCK: join(folder, 'video0.lock') },
     });
     await site.masterConnected();
     page = await openViewerPage(browser, site.console.url, '?play=0');
@@ -47,14 +52,14 @@ describe('the device shadow configures the agent', () => {
     rmSync(folder, { recursive: true });
   });
 
-  function desire(front_: object): Promise<unknown> {
-    const state = { desired: { cameras: { front: front_ } } };
+  function desire(changes: object, camera = 'front'): Promise<unknown> {
+    const state = { desired: { cameras: { [camera]: changes } } };
     return site.cloud.iot.shadows.update('demo-device', 'kvs-webrtc', { state });
   }
 
-  /** Resolves to the milliseconds until the picture of `front` has this width. */
-  async function widthBecomes(width: number, startedAt: number): Promise<number> {
-    await page.waitForWidth(front, width);
+  /** Resolves to the milliseconds until the picture of a viewer has this width. */
+  async function widthBecomes(width: number, startedAt: number, viewer = front): Promise<number> {
+    await page.waitForWidth(viewer, width);
     return performance.now() - startedAt;
   }
 
@@ -77,6 +82,17 @@ describe('the device shadow configures the agent', () => {
     const tookMs = await widthBecomes(480, startedAt);
     t.diagnostic(`shadow edit to the other source's picture: ${Math.round(tookMs)} ms`);
     assert.ok(tookMs <= SOURCE_MS, `${tookMs} ms`);
+  });
+
+  test('a device that has to be reopened is seen again within 4 s', async (t) => {
+    const { id } = await page.play('door');
+    await page.waitForWidth(id, small.width);
+    const startedAt = performance.now();
+    await desire({ video: { renditions: { high: { ...small, width: 160, height: 90 } } } }, 'door');
+    const tookMs = await widthBecomes(160, startedAt, id);
+    t.diagnostic(`shadow edit to the picture of the reopened device: ${Math.round(tookMs)} ms`);
+    assert.ok(tookMs <= DEVICE_MS, `${tookMs} ms`);
+    await page.close(id);
   });
 
   test('a bad document is refused whole, its faults reported, and the picture goes on', async () => {

@@ -75,6 +75,13 @@ test('a command that ends is reported with its own last words, and started again
   assert.match(rig.camera.status().reason ?? '', /command ended with code 3: sensor not found/);
 });
 
+test('a command that ends without a word is reported too', async () => {
+  const rig = new CameraRig({ type: 'command', command: ['true'], format: 'h264' });
+  rig.camera.acquire();
+  await rig.until('the failure', () => rig.camera.status().state === 'failed');
+  assert.match(rig.camera.status().reason ?? '', /^command ended with code 0(?!: *$)/);
+});
+
 test('a command that does not exist is named', async () => {
   const rig = new CameraRig({ type: 'command', command: ['no-such-camera'], format: 'h264' });
   rig.camera.acquire();

@@ -1,6 +1,7 @@
 #!/bin/sh
 # ffmpeg on a machine with a camera and a microphone: the real ffmpeg, with the device inputs replaced. The camera
-# shows ffmpeg's test picture; the microphone is the pipe that MICROPHONE_PIPE names (16 bit, 48 kHz, mono).
+# shows ffmpeg's test picture, to one at a time where CAMERA_LOCK names a file; the microphone is the pipe that
+# MICROPHONE_PIPE names (16 bit, 48 kHz, mono).
 case " $* " in
 *' -list_formats '*)
   echo '[video4linux2,v4l2 @ 0x1] Raw       :     yuyv422 :           YUYV 4:2:2 : 320x180 640x480' >&2
@@ -8,6 +9,7 @@ case " $* " in
   ;;
 esac
 state=copy
+opens_camera=
 for argument do
   shift
   case $state:$argument in
@@ -20,6 +22,7 @@ for argument do
   skip-v4l2:-i | skip-alsa:-i) state=name-${state#skip-} ;;
   skip-*) ;;
   name-v4l2:*)
+    opens_camera=yes
     set -- "$@" -f lavfi -i 'testsrc2=size=320x180:rate=15,settb=AVTB,setpts=N*1000000/15+RTCSTART,realtime'
     state=copy
     ;;
@@ -30,4 +33,7 @@ for argument do
   *) set -- "$@" "$argument" ;;
   esac
 done
+if [ "$opens_camera" ] && [ "$CAMERA_LOCK" ]; then
+  exec flock --no-fork -n "$CAMERA_LOCK" ffmpeg "$@"
+fi
 exec ffmpeg "$@"
