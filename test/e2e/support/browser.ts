@@ -86,11 +86,16 @@ export interface LagRecord {
   lags: { at: number; lagMs: number }[];
 }
 
-/** `frame-strip.js`. */
+/** `frame-strip.js` and `recorder.js`. */
 interface StripReader {
-  readFrameStrip(video: PageVideo): Strip | null;
+  readStrip(frame: PageFrame): Promise<Strip | null>;
   millisecondsSince(captureMs: number, epochMs: number): number;
 }
+
+interface PageFrame {
+  close(): void;
+}
+declare const VideoFrame: new (video: PageVideo) => PageFrame;
 
 /** What is used of an HTMLVideoElement; the tests have no DOM types. */
 interface PageVideo {
@@ -197,8 +202,9 @@ export class ViewerPage {
   }
 
   /** Reads the age of every picture shown, from the first one on; times are the page's `performance.now()`. */
-  watchLag(id: string, durationMs: number): Promise<LagRecord> {
-    return this.page.evaluate(watchLagInPage, [id, durationMs, '/frame-strip.js'] as const);
+  async watchLag(id: string, durationMs: number): Promise<LagRecord> {
+    await this.page.route('**/recorder.js', (route) => route.fulfill({ path: RECORDER }));
+    return this.page.evaluate(watchLagInPage, [id, durationMs, '/recorder.js', '/frame-strip.js'] as const);
   }
 
   /** Watches and listens to a playing viewer. */
@@ -215,29 +221,34 @@ export class ViewerPage {
 }
 
 /** Runs in the page. */
-async function watchLagInPage([id, durationMs, script]: readonly [
+async function watchLagInPage([id, durationMs, ...scripts]: readonly [
   string,
   number,
   string,
+  string,
 ]): Promise<LagRecord> {
-  const strips: StripReader = await import(script);
+  const modules: StripReader[] = await Promise.all(scripts.map((script) => import(script)));
+  const { readStrip, millisecondsSince } = Object.assign({}, ...modules);
   const { video, timings } = kvs.tile(id).viewer;
-  const lags: LagRecord['lags'] = [];
+  const lags: Promise<{ at: number; lagMs: number } | undefined>[] = [];
+  const age = async (at: number, frame: PageFrame) => {
+    const shownAt = performance.timeOrigin + performance.now();
+    const strip = await readStrip(frame);
+    frame.close();
+    return strip ? { at, lagMs: millisecondsSince(strip.captureMs, shownAt) } : undefined;
+  };
   await new Promise<void>((resolve) => {
     let until = Infinity;
     const look = (now: number) => {
       until = Math.min(until, now + durationMs);
-      const strip = strips.readFrameStrip(video);
-      if (strip) {
-        const lagMs = strips.millisecondsSince(strip.captureMs, performance.timeOrigin + performance.now());
-        lags.push({ at: now, lagMs });
-      }
+      lags.push(age(now, new VideoFrame(video)));
       if (now < until) video.requestVideoFrameCallback(look);
       else resolve();
     };
     video.requestVideoFrameCallback(look);
   });
-  return { connectedAt: timings.connectedAt, firstFrameAt: timings.firstFrameAt, lags };
+  const read = (await Promise.all(lags)).filter((each) => each !== undefined);
+  return { connectedAt: timings.connectedAt, firstFrameAt: timings.firstFrameAt, lags: read };
 }
 
 /** Runs in the page: resolves to the number of decoded frames, `target` or more unless the time is over. */

@@ -29,7 +29,8 @@ async function readLuma(frame, x, y, width, height) {
 
 const THRESHOLD = 128;
 
-async function readStrip(frame) {
+/** The strip in a frame, read without converting the picture: a decoder that catches up needs the processor. */
+export async function readStrip(frame) {
   const cell = frame.codedWidth / CELLS_PER_WIDTH;
   const height = Math.max(2, Math.floor(cell / 2) * 2);
   const luma = await readLuma(frame, 0, 0, cell * CELLS, height);
