@@ -74,17 +74,18 @@ function randomPhase(gopSeconds: number): Promise<void> {
 }
 
 /** What is used of the page; the tests have no DOM types. */
-interface AskingPage {
-  kvs: { tile(id: string): { viewer: { peer: { getReceivers(): VideoReceiver[] } } } };
-  Worker: new (url: string) => { postMessage(message: string): void };
-  RTCRtpScriptTransform: new (worker: unknown) => object;
-  asking: { postMessage(message: string): void };
+declare const kvs: { tile(id: string): { viewer: { peer: { getReceivers(): VideoReceiver[] } } } };
+declare const Worker: new (url: string) => AskingWorker;
+declare const RTCRtpScriptTransform: new (worker: AskingWorker) => object;
+/** Put there by `prepareToAsk`. */
+declare let asking: AskingWorker;
+interface AskingWorker {
+  postMessage(message: string, options: object): void;
 }
 interface VideoReceiver {
   track: { kind: string };
   transform: object;
 }
-declare const globalThis: AskingPage;
 
 /** An encoded transform that changes nothing may ask the sender for a key frame. */
 const ASKING_SCRIPT = `onrtctransform = ({ transformer }) => {
@@ -94,16 +95,16 @@ const ASKING_SCRIPT = `onrtctransform = ({ transformer }) => {
 
 /** Runs in the page. */
 function prepareToAsk(id: string): void {
-  const page = globalThis;
-  page.asking = new page.Worker('/asking.js');
-  const { peer } = page.kvs.tile(id).viewer;
+  const worker = new Worker('/asking.js');
+  Object.assign(globalThis, { asking: worker });
+  const { peer } = kvs.tile(id).viewer;
   const receiver = peer.getReceivers().find(({ track }) => track.kind === 'video');
-  if (receiver) receiver.transform = new page.RTCRtpScriptTransform(page.asking);
+  if (receiver) receiver.transform = new RTCRtpScriptTransform(worker);
 }
 
 /** Runs in the page. */
 function askForPicture(): void {
-  globalThis.asking.postMessage('ask');
+  asking.postMessage('ask', {});
 }
 
 async function joinMany(page: ViewerPage, gopSeconds: number): Promise<Join[]> {
