@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import { CameraControl } from './camera-control.ts';
 import { CameraSlot } from './camera/camera-slot.ts';
 import type { Camera, CameraStatus } from './camera/camera.ts';
 import { RenditionStreams } from './camera/rendition-streams.ts';
 import type { CameraConfig } from './config/config.ts';
-import { ChannelLabels } from './control/channel-labels.ts';
+import type { JsonObject } from './config/layers.ts';
+import type { Jpeg } from './control/snapshot.ts';
 import { errorText } from './errors.ts';
 import type { Log } from './log.ts';
 import { CameraMetrics, type CameraCondition, type CameraMetricsOptions } from './metrics/camera-metrics.ts';
@@ -18,7 +20,6 @@ import type { Signaling } from './signaling/signaling.ts';
 import { Master, type MasterCounters } from './webrtc/master.ts';
 import type { Capabilities } from './webrtc/negotiate.ts';
 import type { IceServer, SecureTransport } from './webrtc/secure-transport.ts';
-import type { ViewerSession } from './webrtc/viewer-session.ts';
 
 export interface CameraChannelOptions {
   name: string;
@@ -29,6 +30,7 @@ export interface CameraChannelOptions {
   stunServers: readonly IceServer[];
   createSignaling: (handler: SignalingHandler) => Signaling;
   createTransport: () => SecureTransport;
+  ffmpeg: { path: string; nice: number };
   /** What it needs beside the camera itself. */
   metrics: Pick<CameraMetricsOptions, 'durations' | 'onEvent' | 'logDurations'>;
   clock: Clock;
@@ -53,6 +55,7 @@ export class CameraChannel {
   readonly #camera: CameraSlot;
   readonly #signaling: Signaling;
   readonly #master: Master;
+  readonly #control: CameraControl;
   readonly #video: RenditionStreams;
   readonly #audio: MediaStream | undefined;
   #config: CameraConfig;
@@ -98,9 +101,13 @@ export class CameraChannel {
       onSendFailed: (clientId, reason) =>
         log.debug({ clientId, reason }, 'a message did not reach the viewer'),
     });
-    const labels = new ChannelLabels<ViewerSession>({
-      handlers: {},
-      echoesOthers: () => this.#config.dataChannel.echo,
+    this.#control = new CameraControl({
+      camera: name,
+      config: () => this.#config,
+      ffmpeg: options.ffmpeg,
+      leasePicture: () => this.#leasePicture(),
+      clock,
+      log,
     });
     this.#master = new Master({
       channelName: channel.channelName,
@@ -125,7 +132,7 @@ export class CameraChannel {
           onStatus();
         };
       },
-      onChannel: (opened, session) => labels.serve(opened, session),
+      onChannel: (opened, session) => this.#control.serve(opened, session),
       clock,
       random,
       log,
@@ -171,6 +178,21 @@ export class CameraChannel {
   /** Captures anew. */
   async restartCamera(): Promise<void> {
     await this.#camera.replace(this.#config);
+  }
+
+  /** A JPEG of the live picture: `{"width", "quality"}`. */
+  snapshot(params: JsonObject): Promise<Jpeg> {
+    return this.#control.snapshot(params);
+  }
+
+  #leasePicture(): { stream: MediaStream; release: () => void } {
+    const camera = this.#camera.acquire();
+    const picture = this.#video.lease(this.#video.list()[0]?.name ?? '');
+    const release = (): void => {
+      picture.release();
+      camera.release();
+    };
+    return { stream: picture.stream, release };
   }
 
   #condition(): CameraCondition {

@@ -99,6 +99,7 @@ export class CameraFactory {
           random,
           log,
         }),
+      ffmpeg,
       channel,
       stunServers: useStun ? [stunServer(region, useDualStack)] : [],
       createSignaling: (handler) =>

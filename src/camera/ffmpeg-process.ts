@@ -1,6 +1,6 @@
 import { errorText } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { ChildProgram, endingText } from './child-program.ts';
+import { ChildProgram, endingText } from '../runtime/child-program.ts';
 import { cannotRunFfmpeg } from './ffmpeg-probe.ts';
 import { NutDemuxer, type NutPacket } from './nut-demuxer.ts';
 import type { NutStream } from './nut-headers.ts';

@@ -102,6 +102,20 @@ export const cameraShape: Shape<CameraKeys> = {
       scope: 'shadow',
     },
   },
+  control: {
+    allowed: {
+      doc: 'What every viewer may ask for over the data channel `control`: `view` (its own picture), `snapshot`, `command`, `talk`.',
+      format: orNone(list(choice('view', 'snapshot', 'command', 'talk'))),
+      default: ['view', 'snapshot'],
+      scope: 'local',
+    },
+    operators: {
+      doc: 'Client ids of viewers that may ask for all of it. Whoever may connect as a viewer chooses its client id.',
+      format: orNone(list(text('client id', 'client ids', /^[\w.-]{1,256}$/))),
+      default: [],
+      scope: 'local',
+    },
+  },
   twcc: {
     enabled: {
       doc: 'Negotiate transport-wide congestion control feedback.',

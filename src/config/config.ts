@@ -18,6 +18,9 @@ export interface RenditionConfig {
   bitrateKbps: number;
 }
 
+/** `view`: one's own picture; `command`: the configured actions; `talk`: the loudspeaker. */
+export type ControlPermission = 'view' | 'snapshot' | 'command' | 'talk';
+
 export interface CameraConfig {
   /** Signaling channel name (`[a-zA-Z0-9_.-]{1,256}`). */
   channelName: string;
@@ -50,6 +53,12 @@ export interface CameraConfig {
     enabled: boolean;
     /** What comes on channels that nobody here knows is sent back. */
     echo: boolean;
+  };
+  control: {
+    /** What every viewer may ask for. */
+    allowed: ControlPermission[];
+    /** Client ids of viewers that may ask for everything. */
+    operators: string[];
   };
   twcc: { enabled: boolean };
   srtp: { preferGcm: boolean };

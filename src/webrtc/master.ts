@@ -9,7 +9,7 @@ import type { DataChannel } from './sctp/data-channel.ts';
 import { parseOffer, type Offer } from './sdp.ts';
 import type { IceServer, SecureTransport } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '../runtime/token-bucket.ts';
 import { ViewerSession, type ViewerStreams } from './viewer-session.ts';
 
 /** Where answers and candidates go; a message to a viewer that is gone is lost without an error. */

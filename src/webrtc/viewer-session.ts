@@ -1,6 +1,7 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { MediaStream } from '../rtp/media-stream.ts';
+import type { RtpSender } from '../rtp/rtp-sender.ts';
 import type { RtpSenderStats } from '../rtp/rtp-sender-stats.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -151,6 +152,11 @@ export class ViewerSession {
       if (sender.stream.isVideo) timeline.firstKeyframe ??= ms;
     }
     return timeline;
+  }
+
+  /** One for each track that is sent; none before the viewer is connected. */
+  get senders(): readonly RtpSender[] {
+    return this.#media?.senders ?? [];
   }
 
   /** Of each track that is sent; none before the viewer is connected. */

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
-import { TokenBucket } from '../token-bucket.ts';
+import { TokenBucket } from '../../runtime/token-bucket.ts';
 import { Association } from './association.ts';
 import { DataChannel } from './data-channel.ts';
 import { PROTOCOL, readControlMessage, writeAck, writeOpen, type ChannelTerms } from './dcep.ts';

@@ -12,7 +12,7 @@ import type { SrtpProfile } from '../../rtp/srtp-keys.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { within } from '../../runtime/clock.ts';
 import type { SrtpSessionKeys } from '../secure-transport.ts';
-import { TokenBucket } from '../token-bucket.ts';
+import { TokenBucket } from '../../runtime/token-bucket.ts';
 import type { Fingerprint } from '../sdp.ts';
 import { answerFirstHello } from './dtls-direct-hello.ts';
 import { DtlsFlight } from './dtls-flight.ts';

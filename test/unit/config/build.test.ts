@@ -25,6 +25,7 @@ test('a camera needs no more than a source; everything else has a default', () =
     idleGraceSeconds: 10,
     viewers: { max: 10 },
     dataChannel: { enabled: true, echo: false },
+    control: { allowed: ['view', 'snapshot'], operators: [] },
     twcc: { enabled: true },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },
     srtp: { preferGcm: false },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DataChannel } from '../../../src/webrtc/sctp/data-channel.ts';
 import { ChannelPair, RELIABLE } from '../../support/channel-pair.ts';
+import { fuzzSctp } from './support/hostile-packets.ts';
 
 /** Every size at which something changes: empty, one fragment, one more byte, the largest. */
 const SIZES = [0, 1, 3, 4, 1_131, 1_132, 1_133, 16_384, 65_536, 262_144];
@@ -216,3 +217,5 @@ test('a flood of small messages is slowed down', () => {
   assert.ok(received < 8_000, `${received} messages in the first second`);
   pair.until(() => received === 30_000, 60_000);
 });
+
+test('10 000 mutated packets', () => fuzzSctp(10_000, 20_260_101));

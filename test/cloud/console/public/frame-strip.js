@@ -30,13 +30,14 @@ export function decodeFrameStrip(isWhite) {
 }
 
 /**
- * The strip in the picture that a video shows now.
- * @param {HTMLVideoElement} video
+ * The strip in the picture that a video shows now, or in a still picture.
+ * @param {HTMLVideoElement | ImageBitmap} picture
  */
-export function readFrameStrip(video) {
-  if (!context || video.videoWidth === 0) return null;
-  const cell = video.videoWidth / CELLS_PER_WIDTH;
-  context.drawImage(video, 0, 0, cell * CELLS, cell, 0, 0, canvas.width, canvas.height);
+export function readFrameStrip(picture) {
+  const width = picture.videoWidth ?? picture.width;
+  if (!context || width === 0) return null;
+  const cell = width / CELLS_PER_WIDTH;
+  context.drawImage(picture, 0, 0, cell * CELLS, cell, 0, 0, canvas.width, canvas.height);
   const middle = Math.floor(CELL_PX / 2);
   const { data } = context.getImageData(0, middle, canvas.width, 1);
   return decodeFrameStrip((index) => data[(index * CELL_PX + middle) * 4] >= THRESHOLD);

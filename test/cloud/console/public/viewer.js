@@ -1,5 +1,7 @@
 /* global KVSWebRTC */
 
+import { ControlClient } from './control-client.js';
+
 /**
  * One viewer of one camera, through AWS's own viewer SDK: signaling, offer and answer, trickle ICE, media.
  * Emits `change` whenever `state` or `timings` change.
@@ -51,7 +53,8 @@ export class Viewer extends EventTarget {
     const { peer, signaling } = this;
     peer.addTransceiver('video', { direction: 'recvonly' });
     peer.addTransceiver('audio', { direction: 'recvonly' });
-    this.control = peer.createDataChannel('control');
+    this.control = new ControlClient(peer.createDataChannel('control'));
+    this.messages = peer.createDataChannel('messages');
     // The offer is made while the WebSocket opens.
     const offer = peer.createOffer();
     signaling.on('open', () => this.#attempt(this.#sendOffer(offer)));

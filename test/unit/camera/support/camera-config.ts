@@ -15,6 +15,7 @@ export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}):
     idleGraceSeconds: 5,
     viewers: { max: 10 },
     dataChannel: { enabled: true, echo: false },
+    control: { allowed: ['view', 'snapshot'], operators: [] },
     twcc: { enabled: true },
     srtp: { preferGcm: false },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },

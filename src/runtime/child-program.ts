@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { kill } from 'node:process';
 import { setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
 /** How much of a program's standard error is kept, whatever it prints. */
 const LAST_WORDS_LIMIT_BYTES = 4096;
