@@ -30,7 +30,8 @@ export class StubViewer {
   readonly #sessionId = systemRandom.uint32();
   #remoteCandidates: string[] | undefined = [];
 
-  constructor(clientId: string, certificate: DtlsCertificate) {
+  /** `onPacket` is told of every SRTP and SRTCP packet, encrypted as it came. */
+  constructor(clientId: string, certificate: DtlsCertificate, onPacket?: (packet: Buffer) => void) {
     this.clientId = clientId;
     this.#certificate = certificate;
     const options = {
@@ -45,7 +46,10 @@ export class StubViewer {
     this.#ice = new IceAgent(options, {
       onCandidate: () => {},
       onDtls: (datagram) => this.#dtls.receive(datagram),
-      onPacket: () => this.#received(),
+      onPacket: (packet) => {
+        this.#received();
+        onPacket?.(packet);
+      },
       onConsentExpired: () => {},
       onNetworkChange: () => {},
     });
