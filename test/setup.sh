@@ -2,8 +2,8 @@
 # Installs what a command of package.json needs and is missing, and says so; quiet when nothing is.
 #   sh test/setup.sh agent   npm packages
 #   sh test/setup.sh start   … and ffmpeg and mosquitto
-#   sh test/setup.sh test    … and what the tests run against: Chromium, coturn, iproute2, nftables, GStreamer,
-#                            unzip, QEMU
+#   sh test/setup.sh test    … and what the tests run against: Chromium, coturn, iproute2, nftables, libfaketime,
+#                            GStreamer, unzip, QEMU
 # For Debian 12 and its relatives, as root or as a user with sudo. Speaks on stderr only: the agent's stdout is its log.
 set -eu
 
@@ -100,6 +100,8 @@ if [ "$purpose" = test ]; then
   need turnserver coturn
   need ip iproute2
   need nft nftables
+  # A device whose clock is wrong.
+  need_file '/usr/lib/*/faketime/libfaketimeMT.so.1' libfaketime
   # A GStreamer pipeline as a camera's command, and an RTSP server as an IP camera.
   plugins='/usr/lib/*/gstreamer-1.0/libgst'
   need gst-launch-1.0 gstreamer1.0-tools

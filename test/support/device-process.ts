@@ -16,7 +16,6 @@ export interface DeviceProcessOptions {
   /** Other keys of the configuration. */
   settings?: object;
   device?: Device;
-  launcher?: readonly string[];
   environment?: Record<string, string>;
 }
 
@@ -28,7 +27,7 @@ export class DeviceProcess {
   readonly #cloud: LocalCloud;
 
   private constructor(cloud: LocalCloud, device: Device, options: DeviceProcessOptions) {
-    const { camera, settings, launcher, environment } = options;
+    const { camera, settings, environment } = options;
     this.#cloud = cloud;
     this.thingName = device.thingName;
     this.channelName = `${device.thingName}-front`;
@@ -44,7 +43,8 @@ export class DeviceProcess {
       }),
       folder,
       environment: { ...cloud.agentEnvironment(), ...environment },
-      ...(launcher && { launcher }),
+      // The kernel ends it should this process be killed.
+      launcher: ['setpriv', '--pdeathsig', 'TERM', '--'],
     });
   }
 

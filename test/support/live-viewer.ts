@@ -17,7 +17,7 @@ export class LiveViewer {
   lost = 0;
   readonly #viewer: StubViewer;
   readonly #firstPicture = Promise.withResolvers<void>();
-  #longestGapMs = 0;
+  #longestGap = { ms: 0, endedAt: 0 };
   #lastPictureAtMs = 0;
   #nextSequence = -1;
 
@@ -43,10 +43,10 @@ export class LiveViewer {
     }
   }
 
-  /** The longest that the picture has stood still since it first came, until now. Milliseconds. */
-  standstillMs(): number {
+  /** The longest that the picture has stood still since it first came, until now, and when that ended. */
+  standstill(): { ms: number; endedAt: number } {
     this.#noteGap(performance.now());
-    return this.#longestGapMs;
+    return this.#longestGap;
   }
 
   /** Says goodbye and leaves. */
@@ -88,7 +88,8 @@ export class LiveViewer {
   }
 
   #noteGap(now: number): void {
-    this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastPictureAtMs);
+    const ms = now - this.#lastPictureAtMs;
+    if (ms > this.#longestGap.ms) this.#longestGap = { ms, endedAt: Date.now() };
   }
 }
 
