@@ -3,15 +3,18 @@
  *   node test/run.ts              all stages
  *   node test/run.ts unit e2e     these stages only
  *   node test/run.ts long         the tests that need long waits (`npm run test:long`)
+ * What the stages, and the programs that the tests start, write is kept in test/output/record while the stage `secrets`
+ * is among them, which searches all of it for the secrets that the local cloud gave out.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { leaks, record, RECORD_VARIABLE, startRecord } from './support/run-record.ts';
 
 interface Stage {
   name: string;
-  /** Program and arguments, found on the PATH that `npm run` sets; undefined: nothing to do yet. */
-  command: string[] | undefined;
+  /** Program and arguments, found on the PATH that `npm run` sets; or what to do here. Undefined: nothing to do yet. */
+  command: string[] | (() => number) | undefined;
 }
 
 interface Outcome {
@@ -34,7 +37,9 @@ const CI_STAGES = [
   'unit',
   'integration',
   'e2e',
+  'secrets',
 ];
+const RECORD = join(import.meta.dirname, 'output/record');
 
 function stage(name: string): Stage {
   switch (name) {
@@ -60,6 +65,8 @@ function stage(name: string): Stage {
       return { name, command: tests('test/e2e', TEST_TIMEOUT_MS, 1) };
     case 'long':
       return { name, command: tests('test/long', LONG_TEST_TIMEOUT_MS, 1) };
+    case 'secrets':
+      return { name, command: searchSecrets };
     default:
       throw new Error(`unknown stage "${name}"; known: ${CI_STAGES.join(', ')}, long`);
   }
@@ -82,18 +89,33 @@ function tests(folder: string, timeoutMs: number, concurrency: number): string[]
   ];
 }
 
-/** Runs to the end with this process's own output; resolves to the exit code. */
-function run(command: string[]): Promise<number> {
+function searchSecrets(): number {
+  const places = leaks(RECORD);
+  const verdict = places.length === 0 ? 'no secret in anything that was written' : 'secrets were written:';
+  process.stdout.write(`${[verdict, ...places].join('\n  ')}\n`);
+  return places.length === 0 ? 0 : 1;
+}
+
+/** Runs to the end, its output shown and kept; resolves to the exit code. */
+function run(name: string, command: string[]): Promise<number> {
   const [program = '', ...args] = command;
   // `npm test` puts the pinned Node and the tools first on the PATH; do the same when started by hand.
   const env = {
     ...process.env,
     PATH: `${dirname(process.execPath)}:node_modules/.bin:${process.env['PATH']}`,
+    // Through a pipe, but for the terminal all the same.
+    ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
   };
-  const child = spawn(program, args, { stdio: 'inherit', env });
+  const child = spawn(program, args, { stdio: ['inherit', 'pipe', 'pipe'], env });
+  const pass = (target: NodeJS.WriteStream) => (text: string) => {
+    target.write(text);
+    record(`stage ${name}`, text);
+  };
+  child.stdout.setEncoding('utf8').on('data', pass(process.stdout));
+  child.stderr.setEncoding('utf8').on('data', pass(process.stderr));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
+    child.once('close', (code) => resolve(code ?? 1));
   });
 }
 
@@ -101,7 +123,7 @@ async function runStage({ name, command }: Stage): Promise<Outcome> {
   if (!command) return { name, result: 'nothing to run', seconds: 0 };
   process.stdout.write(`\n── ${name} ──\n`);
   const startedAt = performance.now();
-  const code = await run(command);
+  const code = typeof command === 'function' ? command() : await run(name, command);
   const seconds = (performance.now() - startedAt) / 1000;
   return { name, result: code === 0 ? 'passed' : 'failed', seconds };
 }
@@ -118,6 +140,10 @@ function printSummary(outcomes: Outcome[]): void {
 
 const names = process.argv.slice(2);
 const stages = (names.length > 0 ? names : CI_STAGES).map(stage);
+if (stages.some(({ name }) => name === 'secrets')) {
+  startRecord(RECORD);
+  process.env[RECORD_VARIABLE] = RECORD;
+}
 const outcomes: Outcome[] = [];
 for (const next of stages) {
   const outcome = await runStage(next);

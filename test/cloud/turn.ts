@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { plant } from '../support/run-record.ts';
 import { ChildProgram, freePort } from './child-program.ts';
 import type { IceServer } from './kvs-data.ts';
 import type { CertificateFiles } from './pki.ts';
@@ -36,6 +37,7 @@ export class Turn {
   static async start(options: TurnOptions): Promise<Turn> {
     const { address } = options;
     const turn = new Turn(options, await freePort(address), await freePort(address));
+    plant(turn.#secret);
     await turn.start();
     return turn;
   }
@@ -62,6 +64,8 @@ export class Turn {
     return Array.from({ length: SETS }, () => {
       const expiry = Math.floor(Date.now() / 1000) + ttlSeconds;
       const Username = `${expiry}:${randomBytes(12).toString('base64url')}`;
+      const Password = createHmac('sha1', this.#secret).update(Username).digest('base64');
+      plant(Password);
       return {
         Uris: [
           `turn:${address}:${this.port}?transport=udp`,
@@ -69,7 +73,7 @@ export class Turn {
           `turns:${address}:${this.tlsPort}?transport=tcp`,
         ],
         Username,
-        Password: createHmac('sha1', this.#secret).update(Username).digest('base64'),
+        Password,
         Ttl: ttlSeconds,
       };
     });

@@ -1,3 +1,4 @@
+import { record } from '../../support/run-record.ts';
 import { ScriptProcess } from './component-process.ts';
 import type { ReportedState } from './lifecycle-service.ts';
 import {
@@ -194,6 +195,7 @@ export class ComponentRunner {
   }
 
   #print(text: string): void {
+    record(`components-${process.pid}`, text);
     this.#output = (this.#output + text).slice(-OUTPUT_KEPT);
     this.#tell();
   }

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { plant } from '../../support/run-record.ts';
 import { authorize } from './access-control.ts';
 import type { Broker } from './broker.ts';
 import { ComponentRunner, type ComponentRunnerOptions } from './component-runner.ts';
@@ -219,5 +220,7 @@ export class Nucleus {
 }
 
 function newToken(): string {
-  return randomBytes(12).toString('base64');
+  const token = randomBytes(12).toString('base64');
+  plant(token);
+  return token;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { plant } from '../../../support/run-record.ts';
 
 /** A port of 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -36,6 +37,7 @@ export async function startRtspCamera(options: RtspCameraOptions): Promise<{ kil
   const { port, pipeline = CAMERA_PIPELINE, login, prefix = [] } = options;
   const script = join(import.meta.dirname, 'rtsp-server.py');
   const credentials = login ? [login.user, login.password] : [];
+  if (login) plant(login.password);
   const [program = '', ...args] = [
     ...prefix,
     '/usr/bin/python3',
