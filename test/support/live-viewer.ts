@@ -64,7 +64,6 @@ export class LiveViewer {
     };
     takeCandidates();
     signaling.socket.on('frame', takeCandidates);
-    const isAnswer = ({ messageType }: { messageType: string }) => messageType === 'SDP_ANSWER';
     while (!signaling.frames.some(isAnswer))
       await once(signaling.socket, 'frame', { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
     const answer = member(signaling.frames.find(isAnswer)?.payload, 'sdp');
@@ -91,6 +90,10 @@ export class LiveViewer {
     const ms = now - this.#lastPictureAtMs;
     if (ms > this.#longestGap.ms) this.#longestGap = { ms, endedAt: Date.now() };
   }
+}
+
+function isAnswer({ messageType }: { messageType: string }): boolean {
+  return messageType === 'SDP_ANSWER';
 }
 
 function member(payload: unknown, name: string): string {

@@ -40,7 +40,7 @@ for (const personality of PERSONALITIES) {
       install: 'echo "installed in {work:path}"',
       run: {
         Script:
-          'echo "$NAME $AWS_REGION $GGC_VERSION $SVCUID {configuration:/count} {artifacts:decompressedPath}"; pwd; sleep 60',
+          'echo "$NAME $AWS_REGION $GGC_VERSION ${#SVCUID} {configuration:/count} {artifacts:decompressedPath}"; pwd; sleep 60',
         Setenv: { OWN: 'x' },
       },
     });
@@ -51,7 +51,7 @@ for (const personality of PERSONALITIES) {
     assert.equal(lines[0], `installed in ${rootPath}/work/${COMPONENT}${slash}`);
     const version = personality === 'lite' ? '2.6.0' : '2.15.0';
     const unpacked = `${rootPath}/packages/artifacts-unarchived/${COMPONENT}/1.2.3${slash}`;
-    assert.match(lines[1] ?? '', new RegExp(`^porch eu-west-1 ${version} \\S{16} 3 ${unpacked}$`));
+    assert.match(lines[1] ?? '', new RegExp(`^porch eu-west-1 ${version} 16 3 ${unpacked}$`));
     assert.equal(lines[2], join(rootPath, 'work', COMPONENT));
     assert.equal(runner.state, 'RUNNING');
   });

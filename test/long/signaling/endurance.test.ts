@@ -29,7 +29,7 @@ test(`${RENEWALS} renewals, ${DROPS} drops and expiring credentials: no offer is
     viewer.send('SDP_OFFER', { type: 'offer', sdp });
     // A drop may meet an offer that is just being delivered; the next one is sent when this one has arrived.
     await master.until('offer', () => master.offers.some((offer) => offer.sdp === sdp));
-    viewer.close();
+    await viewer.close();
     if (drops < DROPS && sent.length % 40 === 0) {
       cloud.signaling.master('front')?.drop();
       drops += 1;
