@@ -40,7 +40,7 @@ for (const personality of PERSONALITIES) {
       install: 'echo "installed in {work:path}"',
       run: {
         Script:
-          'echo "$NAME $AWS_REGION $GGC_VERSION ${#SVCUID} {configuration:/count} {artifacts:decompressedPath}"; pwd; sleep 60',
+          'echo "$NAME $AWS_REGION $GGC_VERSION $(printf %s "$SVCUID" | wc -c) {configuration:/count} {artifacts:decompressedPath}"; pwd; sleep 60',
         Setenv: { OWN: 'x' },
       },
     });
