@@ -111,9 +111,9 @@ export class Master {
       return session.renegotiate(offer, negotiation);
     session?.close('replaced');
     this.#sessions.delete(clientId);
+    if (!negotiation.ok) return this.#refuse(clientId, offer, negotiation);
     const full = this.#fullHouse();
-    if (!negotiation.ok) this.#refuse(clientId, offer, negotiation);
-    else if (full !== undefined) this.#refuse(clientId, offer, refuse(offer, full));
+    if (full !== undefined) this.#refuse(clientId, offer, refuse(offer, full));
     else this.#begin(clientId, offer, negotiation);
   }
 
@@ -135,11 +135,17 @@ export class Master {
     if (this.#complaintLimit.take()) this.#options.log.warn(details, message);
   }
 
+  /** Why there is no place. One held for an offer whose viewer has shown no sign of life yet, as stale offers do, is given away. */
   #fullHouse(): string | undefined {
     const maxViewers = this.#options.maxViewers();
-    return this.#sessions.size >= maxViewers
-      ? `all ${maxViewers} viewer places are taken (viewers.max)`
-      : undefined;
+    if (this.#sessions.size < maxViewers) return undefined;
+    for (const [clientId, session] of this.#sessions) {
+      if (!session.silent) continue;
+      session.close('displaced');
+      this.#sessions.delete(clientId);
+      return undefined;
+    }
+    return `all ${maxViewers} viewer places are taken (viewers.max)`;
   }
 
   #refuse(clientId: string, offer: Offer, negotiation: Negotiation & { ok: false }): void {

@@ -53,6 +53,8 @@ export interface SecureTransport extends PacketTransport {
   connect(remote: RemoteTransport, role: 'client' | 'server'): Promise<SrtpSessionKeys>;
   /** ICE restart (RFC 8445 section 9): new `ice` parameters; DTLS and what is sent go on. */
   restart(remote: RemoteTransport): void;
+  /** The peer has shown that it is there. */
+  readonly heard: boolean;
   /** Milliseconds (monotonic) at which ICE found a pair; undefined before. */
   readonly iceConnectedAt: number | undefined;
   /** Sends one SRTP or SRTCP packet on the selected pair; errors are counted, never thrown. */

@@ -1,2 +1,3 @@
-/** Why a viewer's session ended: exactly one for each, in the log and in the counters. */
-export type SessionEnd = 'closed-by-viewer' | 'consent-expired' | 'connect-failed' | 'replaced' | 'stopped';
+/** Why a viewer's session ended: exactly one for each, in the log and in the counters. `displaced`: silent, it gave its place to another. */
+export type SessionEnd =
+  'closed-by-viewer' | 'consent-expired' | 'connect-failed' | 'displaced' | 'replaced' | 'stopped';

@@ -169,6 +169,11 @@ export class ViewerSession {
     return this.#options.transport.selectedPair()?.local.type ?? this.#route;
   }
 
+  /** Nothing has shown yet that there is anybody behind the offer. */
+  get silent(): boolean {
+    return !this.#options.transport.heard;
+  }
+
   addRemoteCandidate(candidate: string): boolean {
     return this.#options.transport.addRemoteCandidate(candidate);
   }

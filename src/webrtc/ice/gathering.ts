@@ -38,7 +38,7 @@ export class Gathering {
   readonly #events: GatheringEvents;
   readonly #bases = new Set<IceBase>();
   readonly #hosts = new Set<HostBase>();
-  readonly #reflexive: Candidate[] = [];
+  #reflexive: Candidate[] = [];
   readonly #queries: ReflexiveQueries;
   readonly #closing = new AbortController();
   #unwatch = (): void => {};
@@ -81,13 +81,14 @@ export class Gathering {
     await this.#openHosts(network.addresses());
   }
 
-  /** Server-reflexive and relayed candidates. Resolves when no more will come; never rejects. */
+  /** Server-reflexive and, unless there is one already, relayed candidates. Resolves when no more will come; never rejects. */
   async gatherServers(servers: readonly IceServer[]): Promise<void> {
     const { proxyFor, clock, log } = this.#options;
     const { signal } = this.#closing;
     const onRelay = (relay: IceBase) => this.#addBase(relay);
+    const isRelayed = [...this.#bases].some(({ candidate }) => candidate.type === 'relay');
     await Promise.all([
-      gatherRelays(servers, { proxyFor, clock, log, signal, onRelay }),
+      isRelayed ? undefined : gatherRelays(servers, { proxyFor, clock, log, signal, onRelay }),
       this.#queries.gather([...this.#hosts], servers, (found) => this.#addReflexive(found), signal),
     ]);
   }
@@ -141,6 +142,10 @@ export class Gathering {
   #removeBase(base: IceBase): void {
     this.#bases.delete(base);
     for (const host of this.#hosts) if (host === base) this.#hosts.delete(host);
+    const { address, port } = base.candidate;
+    this.#reflexive = this.#reflexive.filter(
+      ({ related }) => related?.address !== address || related.port !== port,
+    );
     this.#sendErrors += base.sendErrors;
     base.close();
     this.#events.onBaseLost(base);

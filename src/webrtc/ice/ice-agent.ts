@@ -47,6 +47,8 @@ export class IceAgent {
   #selected: CandidatePair | undefined;
   #remoteFragment: string | undefined;
   #ahead: Candidate[] = [];
+  /** Runs while a restart may still find its pair. */
+  #restarting: Timer | undefined;
   #closed = false;
   #settle = (_error?: Error): void => {};
 
@@ -68,6 +70,11 @@ export class IceAgent {
 
   get parameters(): IceParameters {
     return this.#current.local;
+  }
+
+  /** The viewer is there, or was until its restart. */
+  get heard(): boolean {
+    return this.#current.heard || this.#selected !== undefined || this.#restarting !== undefined;
   }
 
   get sendErrors(): number {
@@ -129,6 +136,11 @@ export class IceAgent {
 
   /** A new generation with new parameters (RFC 8445 section 9); the pair in use serves until the new one is found. */
   restart(remote: IceParameters, remoteIsLite: boolean): void {
+    this.#restarting?.cancel();
+    this.#restarting = this.#options.clock.after(CONNECT_TIMEOUT_MS, () => {
+      this.#restarting = undefined;
+      if (!this.#selected) this.#events.onConsentExpired();
+    });
     // A generation that never found its pair does not replace the one that is in use.
     if (this.#previous && !this.#current.selected) {
       this.#current.close();
@@ -155,6 +167,7 @@ export class IceAgent {
     if (this.#closed) return;
     this.#closed = true;
     this.#settle(new Error('closed while connecting'));
+    this.#restarting?.cancel();
     this.#previous?.close();
     this.#current.close();
     this.#selected = undefined;
@@ -181,7 +194,7 @@ export class IceAgent {
       local,
       {
         onSelected: (pair) => this.#select(list, pair),
-        onConsentExpired: () => this.#events.onConsentExpired(),
+        onConsentExpired: () => this.#consentExpired(list),
       },
       clock,
       random,
@@ -192,11 +205,21 @@ export class IceAgent {
   #select(list: CheckList, pair: CandidatePair): void {
     if (list !== this.#current && this.#current.selected) return;
     if (list === this.#current) {
+      this.#restarting?.cancel();
+      this.#restarting = undefined;
       this.#previous?.close();
       this.#previous = undefined;
     }
     this.#selected = pair;
     this.#settle();
+  }
+
+  /** Where the viewer has just asked for another way, the old one ends alone: nothing is sent until the new one is found. */
+  #consentExpired(list: CheckList): void {
+    if (list !== this.#previous || this.#restarting === undefined) return this.#events.onConsentExpired();
+    list.close();
+    this.#previous = undefined;
+    this.#selected = undefined;
   }
 
   #add(candidate: Candidate): boolean {

@@ -24,7 +24,11 @@ export class DtlsLoader {
   #loaded: Promise<LoadedDtls> | undefined;
 
   load(): Promise<LoadedDtls> {
-    this.#loaded ??= loadDtls();
+    this.#loaded ??= loadDtls().catch((error: unknown) => {
+      // The next viewer may have more luck.
+      this.#loaded = undefined;
+      throw error;
+    });
     return this.#loaded;
   }
 }

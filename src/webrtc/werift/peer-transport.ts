@@ -57,6 +57,10 @@ export class PeerTransport implements SecureTransport {
     return this.#ice.parameters;
   }
 
+  get heard(): boolean {
+    return this.#ice.heard;
+  }
+
   get sendErrors(): number {
     return this.#ice.sendErrors;
   }

@@ -28,6 +28,17 @@ describe('viewers of a master', () => {
     return stub;
   }
 
+  /** One viewer comes, sees a packet and leaves. */
+  async function joinMs(stub: StubMaster, clientId: string): Promise<number> {
+    const ended = stub.ends.length + 1;
+    const startedAt = performance.now();
+    const viewer = await join(stub, clientId);
+    const tookMs = performance.now() - startedAt;
+    viewer.close();
+    await stub.ended(ended);
+    return tookMs;
+  }
+
   async function join(stub: StubMaster, clientId: string): Promise<StubViewer> {
     const viewer = new StubViewer(clientId, own);
     await stub.join(viewer);
@@ -86,6 +97,24 @@ describe('viewers of a master', () => {
     });
   });
 
+  test('stale offers take no place from a viewer that is there', async () => {
+    const stub = await withMaster({ maxViewers: 3 }, async (running) => {
+      const watching = await join(running, 'watching');
+      for (const name of ['gone-1', 'gone-2', 'gone-3', 'gone-4']) {
+        const gone = new StubViewer(name, own);
+        const offer = await gone.offer();
+        gone.close();
+        await running.answerTo(name, offer);
+      }
+      const present = await join(running, 'present');
+      assert.equal(running.master.viewers, 3);
+      await watching.packetsReceived(watching.packets + 5);
+      for (const viewer of [watching, present]) viewer.close();
+    });
+    assert.equal(stub.master.counters.refused, 0);
+    assert.equal(stub.master.counters.ends.displaced, 3);
+  });
+
   test('an offer whose viewer is long gone: over after 15 s without a sign of it, no warning', async () => {
     // Its timers of 15 s and more run fifty times as fast.
     const stub = await withMaster({ clock: fasterClock(50) }, async (running) => {
@@ -123,26 +152,19 @@ describe('viewers of a master', () => {
         credential: 'p',
       },
     ];
-    const timesWith = async (servers: typeof unreachable) => {
-      const times: number[] = [];
-      await withMaster({ iceServers: () => Promise.resolve(servers) }, async (stub) => {
-        for (let i = 0; i < 15; i += 1) {
-          const viewer = new StubViewer(`viewer-${i}`, own);
-          const startedAt = performance.now();
-          await stub.join(viewer);
-          await viewer.packetsReceived(1);
-          times.push(performance.now() - startedAt);
-          viewer.close();
-          await stub.ended(i + 1);
+    const times: { without: number[]; withThem: number[] } = { without: [], withThem: [] };
+    await withMaster({}, async (without) => {
+      await withMaster({ iceServers: () => Promise.resolve(unreachable) }, async (withThem) => {
+        // In turns: whatever else the machine does meets both.
+        for (let i = 0; i < 16; i += 1) {
+          times.without.push(await joinMs(without, `viewer-${i}`));
+          times.withThem.push(await joinMs(withThem, `viewer-${i}`));
         }
       });
-      return times.toSorted((a, b) => a - b)[7] ?? Infinity;
-    };
-    await timesWith([]);
-    const without = await timesWith([]);
-    const withThem = await timesWith(unreachable);
+    });
+    const [without, withThem] = [median(times.without), median(times.withThem)];
     t.diagnostic(
-      `join, median of 15: ${without.toFixed(1)} ms, with unreachable servers ${withThem.toFixed(1)} ms`,
+      `join, median of 16: ${without.toFixed(1)} ms, with unreachable servers ${withThem.toFixed(1)} ms`,
     );
     assert.ok(withThem - without <= 20);
   });
@@ -179,7 +201,8 @@ describe('viewers of a master', () => {
       t.diagnostic(`${JSON.stringify(sent)} ${JSON.stringify(counters)}`);
       assert.equal(counters.offers, sent.offers + 2);
       assert.ok(counters.limited > sent.offers / 3);
-      assert.ok(counters.malformed > 0 && counters.refused > 0 && counters.droppedCandidates > 0);
+      assert.ok(counters.malformed > 0 && counters.droppedCandidates > 0);
+      assert.ok((counters.ends.displaced ?? 0) > 0);
       assert.ok(master.viewers <= 6);
       assert.ok(stub.lines.length < 400, `${stub.lines.length} log lines`);
       const heapMb = (process.memoryUsage().heapUsed - heapBefore) / 2 ** 20;
@@ -193,6 +216,10 @@ describe('viewers of a master', () => {
     });
   });
 });
+
+function median(figures: readonly number[]): number {
+  return figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Infinity;
+}
 
 /** Timers of 15 s and more run faster; those that wait for answers as they are. */
 function fasterClock(factor: number): Clock {

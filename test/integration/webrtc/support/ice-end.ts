@@ -20,6 +20,7 @@ export class IceEnd {
   readonly candidates: string[] = [];
   readonly packets: Buffer[] = [];
   networkChanges = 0;
+  expiries = 0;
   readonly #events = new EventEmitter();
 
   constructor({ transportPolicy = 'all', proxy, clock = systemClock }: EndOptions = {}) {
@@ -43,7 +44,10 @@ export class IceEnd {
           this.packets.push(Buffer.from(packet));
           this.#events.emit('packet');
         },
-        onConsentExpired: () => {},
+        onConsentExpired: () => {
+          this.expiries += 1;
+          this.#events.emit('expired');
+        },
         onNetworkChange: () => {
           this.networkChanges += 1;
           this.#events.emit('change');
@@ -68,6 +72,11 @@ export class IceEnd {
   async packetsReceived(count: number): Promise<void> {
     const signal = AbortSignal.timeout(5_000);
     while (this.packets.length < count) await once(this.#events, 'packet', { signal });
+  }
+
+  /** Consent is gone. */
+  async expired(): Promise<void> {
+    if (this.expiries === 0) await once(this.#events, 'expired', { signal: AbortSignal.timeout(5_000) });
   }
 
   async networkChanged(): Promise<void> {
