@@ -128,6 +128,25 @@ describe('renegotiation', () => {
     await page.close(id);
   });
 
+  test('a viewer that insists on being the DTLS server gets its way', async () => {
+    await page.page.evaluate(`(() => {
+      const { createOffer } = RTCPeerConnection.prototype;
+      RTCPeerConnection.prototype.createOffer = async function () {
+        RTCPeerConnection.prototype.createOffer = createOffer;
+        const { type, sdp } = await createOffer.call(this);
+        return { type, sdp: sdp.replaceAll('a=setup:actpass', 'a=setup:passive') };
+      };
+    })()`);
+    const { id } = await page.play('front');
+    await page.waitForFrames(id, 5);
+    const role: unknown = await page.page.evaluate(`(async () => {
+      const stats = await kvs.tile(${JSON.stringify(id)}).viewer.peer.getStats();
+      return [...stats.values()].find(({ type }) => type === 'transport').dtlsRole;
+    })()`);
+    assert.equal(role, 'server');
+    await page.close(id);
+  });
+
   test("a browser's .local candidate is resolved by mDNS", async () => {
     const lines: unknown = await page.page.evaluate(GATHER);
     assert.ok(Array.isArray(lines));
