@@ -27,6 +27,7 @@ export class FrameSender implements FrameSink {
   replays = 0;
   /** Frames that were left out because the link could not carry them. */
   skippedFrames = 0;
+  keyframesOnly = false;
   /** Wall clock of the last frame, epoch milliseconds. */
   lastFrameAtMs: number | undefined;
   /** When the first frame left, on the monotonic clock. */
@@ -170,6 +171,7 @@ export class FrameSender implements FrameSink {
       this.#sendPart(frame, from, to);
       this.#nextPayload = isWhole ? 0 : to;
       if (isWhole) this.#nextFrame += 1;
+      if (isWhole && frame.keyframe && this.keyframesOnly && stream.isVideo) this.#mode = 'waiting';
     }
   }
 

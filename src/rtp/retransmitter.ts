@@ -13,6 +13,11 @@ const UNKNOWN_REPEAT_MS = 20;
 const BURST_MS = 300;
 const MAX_BURST_BYTES = 256 * 1024;
 
+/** Packets repeated at most in one call of `pad`. */
+const MAX_PADDING = 64;
+/** Header, extensions and SRTP, about. */
+const PADDING_OVERHEAD_BYTES = 36;
+
 /** What became of a request for one packet. */
 export type RepairOutcome = 'sent' | 'skipped' | 'forgotten';
 
@@ -69,6 +74,25 @@ export class Retransmitter {
       this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
     }
     return 'sent';
+  }
+
+  /**
+   * Sends about `bytes` of what was sent last once more over RTX: a burst that tells of the link and harms nobody.
+   * Returns what it sent, 0 where there is no RTX or nothing to repeat.
+   */
+  pad(bytes: number): number {
+    if (this.#rtx === undefined) return 0;
+    let sent = 0;
+    const newest = this.#media.nextIndex - 1;
+    for (let i = 0; i < MAX_PADDING && sent < bytes; i++) {
+      const index = newest - i;
+      const found = index < this.#media.firstIndex ? undefined : this.#spans.find(index);
+      const frame = found?.stream.frame(found.frameIndex);
+      if (found === undefined || frame === undefined) break;
+      sent += frame.payloads.lengths[found.payload]! + PADDING_OVERHEAD_BYTES;
+      this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
+    }
+    return sent;
   }
 
   #admit(index: number, bytes: number): boolean {

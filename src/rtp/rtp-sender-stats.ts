@@ -12,6 +12,8 @@ export interface RtpSenderStats {
   firstFrameAtMs: number | undefined;
   /** GOP replays: at the start, for lost pictures, for changes of rendition. */
   replays: number;
+  /** Frames left out because the link could not carry them. */
+  skippedFrames: number;
   retransmittedPackets: number;
   retransmittedBytes: number;
   /** Packets that the viewer asked for again. */

@@ -124,6 +124,16 @@ export class RtpSender implements RtcpHandler {
     this.#frames.switchTo(stream);
   }
 
+  /** Sends about `bytes` that the viewer has already, over RTX; returns what it sent, 0 where it cannot. */
+  pad(bytes: number): number {
+    return this.#closed ? 0 : this.#retransmitter.pad(bytes);
+  }
+
+  /** Sends key frames only: a picture for a link that carries no more. */
+  set keyframesOnly(only: boolean) {
+    this.#frames.keyframesOnly = only;
+  }
+
   onNack(mediaSsrc: number, packetId: number, lostAfter: number): void {
     if (mediaSsrc !== this.ssrc || this.#closed) return;
     this.#repair(packetId);
@@ -187,6 +197,7 @@ export class RtpSender implements RtcpHandler {
       lastFrameAtMs: this.#frames.lastFrameAtMs,
       firstFrameAtMs: this.#frames.firstFrameAtMs,
       replays: this.#frames.replays,
+      skippedFrames: this.#frames.skippedFrames,
       retransmittedPackets: this.#retransmitter.packets,
       retransmittedBytes: this.#retransmitter.payloadBytes,
       nackedPackets: this.#nackedPackets,

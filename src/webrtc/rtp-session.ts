@@ -1,7 +1,7 @@
 import type { Random } from '../runtime/random.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { MediaStream } from '../rtp/media-stream.ts';
-import { Pacer } from '../rtp/pacer.ts';
+import type { Reach } from '../rtp/congestion/rung-choice.ts';
 import { TransportSequence, type ViewerTransport } from '../rtp/packet-output.ts';
 import { parseRtcp } from '../rtp/rtcp-parse.ts';
 import type { RtcpHandler } from '../rtp/rtcp-types.ts';
@@ -12,6 +12,8 @@ import { SrtpSender } from '../rtp/srtp-sender.ts';
 import type { LocalTrack } from './answer.ts';
 import type { AcceptedRtp } from './negotiate.ts';
 import type { SecureTransport, SrtpSessionKeys } from './secure-transport.ts';
+import type { Picture, ShownRendition } from './shown-rendition.ts';
+import { ViewerLink, type LinkUser } from './viewer-link.ts';
 
 /** RFC 3550 section 6.2 allows less than the 5 s minimum for video; a second keeps audio and video in step from the start. */
 const REPORT_INTERVAL_MS = 1_000;
@@ -37,7 +39,7 @@ export interface Recorder {
  * The media side of one connected viewer: a sender for each track, SRTP both ways, RTCP in (to the sender it speaks of) and out
  * (a sender report a second).
  */
-export class RtpSession {
+export class RtpSession implements Picture {
   senders: RtpSender[] = [];
   /** SRTCP packets that were forged, replayed or malformed. */
   rejectedRtcp = 0;
@@ -49,6 +51,8 @@ export class RtpSession {
   readonly #srtcpIn: SrtcpContext;
   readonly #handler: RtcpHandler;
   readonly #recorder: Recorder | undefined;
+  readonly #shown: ShownRendition;
+  readonly #link: ViewerLink;
   #recording: ReturnType<Recorder['start']> | undefined;
   #reports: Timer | undefined;
 
@@ -57,14 +61,22 @@ export class RtpSession {
     transport: SecureTransport,
     clock: Clock,
     random: Random,
+    shown: ShownRendition,
     recorder?: Recorder,
   ) {
+    this.#shown = shown;
     this.#recorder = recorder;
     this.#transport = transport;
     this.#clock = clock;
     this.#random = random;
     this.#srtcpIn = new SrtcpContext(deriveSessionKeys(keys.remote, 'rtcp'));
-    this.#viewer = { packets: transport, srtp: new SrtpSender(keys.local), pacer: new Pacer(clock) };
+    const user: LinkUser = {
+      wish: () => shown.wish,
+      pad: (bytes) => this.#pictureSender?.pad(bytes) ?? 0,
+      onEstimate: (estimate) => shown.onEstimate(estimate),
+    };
+    this.#link = new ViewerLink(clock, user, transport.selectedPair()?.roundTripTimeMs);
+    this.#viewer = { packets: transport, srtp: new SrtpSender(keys.local), pacer: this.#link.pacer };
     this.#handler = this.#createHandler();
   }
 
@@ -74,13 +86,16 @@ export class RtpSession {
     this.#recording = this.#recorder?.start();
     if (this.#recording) this.#viewer.pacer.rateKbps = this.#recording.replayKbps;
     this.update(tracks);
+    this.#shown.connect(this);
     this.#reports = this.#clock.every(REPORT_INTERVAL_MS, () => this.#report());
   }
 
   /** What was sent before under the same SSRC goes on; what is gone stops; what is new starts. */
   update(tracks: readonly OutgoingTrack[]): void {
-    if (tracks.some(({ decision }) => decision.transportCcExtension !== undefined))
+    if (tracks.some(({ decision }) => decision.transportCcExtension !== undefined)) {
       this.#viewer.transportSequence ??= new TransportSequence();
+      this.#viewer.onSent = this.#link.onSent;
+    }
     const wanted = new Set(tracks.map(({ local }) => local.ssrc));
     for (const [ssrc, sender] of this.#bySsrc) {
       if (wanted.has(ssrc)) continue;
@@ -98,13 +113,31 @@ export class RtpSession {
   }
 
   /** Changes the picture to another rendition's. */
-  showPicture(stream: MediaStream): void {
-    for (const sender of this.senders) if (sender.stream.isVideo) sender.switchTo(stream);
+  show(stream: MediaStream): void {
+    this.#pictureSender?.switchTo(stream);
+  }
+
+  /** What the viewer sees now. */
+  get stream(): MediaStream | undefined {
+    return this.#pictureSender?.stream;
+  }
+
+  setReach(reach: Reach): void {
+    const sender = this.#pictureSender;
+    if (sender === undefined) return;
+    sender.keyframesOnly = reach === 'keyframes';
+    if (reach === 'audio') sender.pause();
+    else sender.start();
+  }
+
+  get #pictureSender(): RtpSender | undefined {
+    return this.senders.find(({ stream }) => stream.isVideo);
   }
 
   /** Says goodbye to the viewer and stops. */
   close(): void {
     this.#reports?.cancel();
+    this.#link.close();
     this.#transport.onPacket = () => {};
     for (const sender of this.senders) sender.close();
   }
@@ -124,8 +157,14 @@ export class RtpSession {
 
   /** Each sender heeds what names its SSRC. */
   #createHandler(): RtcpHandler {
+    const link = this.#recorder ? undefined : this.#link;
     return {
-      onReportBlock: (ssrc, block) => this.senders.forEach((sender) => sender.onReportBlock(ssrc, block)),
+      onReportBlock: (ssrc, block) => {
+        this.senders.forEach((sender) => sender.onReportBlock(ssrc, block));
+        if (block.ssrc === this.#pictureSender?.ssrc) link?.onReportedLoss(block.fractionLost / 256);
+      },
+      onTransportFeedback: (feedback) => link?.onTransportFeedback(feedback),
+      onReceiverEstimate: (bitsPerSecond) => link?.onReceiverEstimate(bitsPerSecond / 1000),
       onNack: (ssrc, packetId, lostAfter) =>
         this.senders.forEach((sender) => sender.onNack(ssrc, packetId, lostAfter)),
       onPictureLoss: (ssrc) => this.senders.forEach((sender) => sender.onPictureLoss(ssrc)),

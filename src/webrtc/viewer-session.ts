@@ -57,7 +57,8 @@ export class ViewerSession {
   #offer: Offer;
   #negotiation: Negotiation & { ok: true };
   #tracks = new Map<MediaDecision, LocalTrack>();
-  #picture: ShownRendition | undefined;
+  /** What it is shown, and how to choose; from `serve` on. */
+  picture: ShownRendition | undefined;
   #media: RtpSession | undefined;
   #channels: ViewerChannels | undefined;
   #route: string | undefined;
@@ -83,7 +84,8 @@ export class ViewerSession {
    */
   async serve(): Promise<SessionEnd> {
     const { transport, streams, clock, log } = this.#options;
-    this.#picture = new ShownRendition(streams.video, (stream) => this.#media?.showPicture(stream));
+    const picture = new ShownRendition(streams.video, clock);
+    this.picture = picture;
     transport.onEnd = (end) => this.#finish(end === 'closed-by-peer' ? 'closed-by-viewer' : end);
     transport.onNetworkChange = () => this.#networkChanged();
     this.#connect().catch((error: unknown) => {
@@ -94,7 +96,7 @@ export class ViewerSession {
     });
     const end = await this.#finished;
     this.#regather?.cancel();
-    this.#picture.close();
+    picture.close();
     this.#media?.close();
     this.#channels?.close();
     this.#route = this.route;
@@ -266,7 +268,8 @@ export class ViewerSession {
 
   #startMedia(keys: SrtpSessionKeys): void {
     const { transport, recorder, clock, random } = this.#options;
-    this.#media = new RtpSession(keys, transport, clock, random, recorder);
+    if (!this.picture) return;
+    this.#media = new RtpSession(keys, transport, clock, random, this.picture, recorder);
     this.#media.start(this.#outgoing());
   }
 
@@ -274,7 +277,7 @@ export class ViewerSession {
     const { audio } = this.#options.streams;
     return [...this.#tracks].flatMap(([decision, local]) => {
       if (!decision.accepted || decision.kind === 'application') return [];
-      const stream = decision.kind === 'video' ? this.#picture?.stream : audio;
+      const stream = decision.kind === 'video' ? this.picture?.stream : audio;
       return stream ? [{ decision, local, stream }] : [];
     });
   }

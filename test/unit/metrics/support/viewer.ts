@@ -10,6 +10,7 @@ export function stats(change: Partial<RtpSenderStats> = {}): RtpSenderStats {
     lastFrameAtMs: undefined,
     firstFrameAtMs: undefined,
     replays: 0,
+    skippedFrames: 0,
     retransmittedPackets: 0,
     retransmittedBytes: 0,
     nackedPackets: 0,

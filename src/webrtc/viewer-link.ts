@@ -1,0 +1,93 @@
+import { BandwidthEstimator, type BandwidthEstimate } from '../rtp/congestion/bandwidth-estimator.ts';
+import type { Probe } from '../rtp/congestion/probe-plan.ts';
+import { Pacer } from '../rtp/pacer.ts';
+import type { TransportFeedback } from '../rtp/rtcp-types.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+
+/** The picture leaves a little faster than the estimate, so that it keeps up; slower while a queue has to empty. */
+const PACE = 1.2;
+const EMPTYING_PACE = 0.8;
+const EMPTYING_QUEUE_MS = 80;
+const MIN_PACE_KBPS = 100;
+/** A viewer far away gets its first picture with some care: nothing is known of the link yet. */
+const NEAR_MS = 5;
+const FAR_FIRST_KBPS = 8000;
+const PROBE_SLICE_MS = 2;
+/** Beyond what the best picture needs, room spares each picture some time on its way. */
+const SPARE = 1.25;
+
+/** What of the rest of a viewer's session is needed here. */
+export interface LinkUser {
+  /** What the best picture needs, and whether a better one waits for room. */
+  wish(): { usefulKbps: number; wanted: boolean };
+  /** Sends about that many bytes that the viewer has already; returns how many, 0 where it cannot. */
+  pad(bytes: number): number;
+  onEstimate(estimate: Readonly<BandwidthEstimate>): void;
+}
+
+/** The way to one viewer: what it carries, how fast it is sent to, and the bursts that find out more. */
+export class ViewerLink {
+  readonly pacer: Pacer;
+  readonly #clock: Clock;
+  readonly #user: LinkUser;
+  readonly #estimator: BandwidthEstimator;
+  #timer: Timer | undefined;
+
+  /** @param roundTripMs Of the connectivity checks, where it is known. */
+  constructor(clock: Clock, user: LinkUser, roundTripMs: number | undefined) {
+    this.#clock = clock;
+    this.#user = user;
+    this.pacer = new Pacer(clock, (roundTripMs ?? 0) > NEAR_MS ? FAR_FIRST_KBPS : undefined);
+    this.#estimator = new BandwidthEstimator({ onEstimate: (estimate) => this.#estimated(estimate) });
+  }
+
+  get estimate(): Readonly<BandwidthEstimate> {
+    return this.#estimator.estimate;
+  }
+
+  readonly onSent = (transportSequence: number, bytes: number, atMs: number): void =>
+    this.#estimator.onSent(transportSequence, bytes, atMs);
+
+  onTransportFeedback(feedback: TransportFeedback): void {
+    this.#estimator.onTransportFeedback(feedback, this.#clock.monotonic());
+    this.#probe();
+  }
+
+  /** REMB, in kbps. */
+  onReceiverEstimate(kbps: number): void {
+    this.#estimator.onReceiverEstimate(kbps, this.#clock.monotonic());
+  }
+
+  /** A receiver report's loss, 0 to 1. */
+  onReportedLoss(loss: number): void {
+    this.#estimator.onReportedLoss(loss, this.#clock.monotonic());
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.pacer.cancel();
+  }
+
+  #estimated(estimate: Readonly<BandwidthEstimate>): void {
+    const { kbps = 0, queueMs } = estimate;
+    const pace = queueMs > EMPTYING_QUEUE_MS ? EMPTYING_PACE : PACE;
+    this.pacer.rateKbps = Math.max(MIN_PACE_KBPS, pace * kbps);
+    this.#user.onEstimate(estimate);
+  }
+
+  #probe(): void {
+    const { usefulKbps, wanted } = this.#user.wish();
+    const probe = this.#estimator.beginProbe(SPARE * usefulKbps, wanted, this.#clock.monotonic());
+    if (probe) this.#sendProbe(probe, 0, this.#clock.monotonic());
+  }
+
+  #sendProbe(probe: Probe, sentBytes: number, beganAtMs: number): void {
+    const dueBytes = ((this.#clock.monotonic() - beganAtMs + PROBE_SLICE_MS) * probe.kbps) / 8;
+    const bytes = Math.min(dueBytes, probe.bytes) - sentBytes;
+    const padded = bytes > 0 ? this.#user.pad(bytes) : 0;
+    if (sentBytes + padded >= probe.bytes || (bytes > 0 && padded === 0)) return this.#estimator.endProbe();
+    this.#timer = this.#clock.after(PROBE_SLICE_MS, () =>
+      this.#sendProbe(probe, sentBytes + padded, beganAtMs),
+    );
+  }
+}
