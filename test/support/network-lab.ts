@@ -22,6 +22,9 @@ const TRANSLATION = `table inet translation {
 }
 `;
 
+/** What a bottleneck lets through at once: two packets. */
+const BUCKET_BYTES = 3200;
+
 /** Made by this process, for names of their own. */
 let labs = 0;
 
@@ -60,7 +63,7 @@ export class NetworkLab {
   /** Why there can be none here; undefined where there can. Network namespaces want root. */
   static unavailable(): string | undefined {
     if (process.getuid?.() !== 0) return 'network namespaces want root: run as root, as CI does';
-    for (const program of ['ip', 'nft']) {
+    for (const program of ['ip', 'nft', 'tc']) {
       try {
         execFileSync(program, ['-V'], { stdio: 'ignore' });
       } catch {
@@ -100,6 +103,22 @@ export class NetworkLab {
   /** Each packet, of any protocol and in either direction, is lost with this probability. */
   lose(percent: number): void {
     this.filter(`numgen random mod 100 < ${percent} drop`);
+  }
+
+  /**
+   * A bottleneck for what the device sends: this rate, and a queue that holds this much time of it. Called again, the rate
+   * changes and what waits goes on. Rate 0: none.
+   */
+  shape(kbps: number, queueMs: number): void {
+    const limit = Math.round((kbps * queueMs) / 8) + BUCKET_BYTES;
+    const tbf = `qdisc replace dev host root handle 1: tbf rate ${kbps}kbit burst ${BUCKET_BYTES} limit ${limit}`;
+    this.#traffic(kbps > 0 ? tbf : 'qdisc del dev host root');
+  }
+
+  /** What waits at the bottleneck. */
+  backlogBytes(): number {
+    const [queue]: { backlog?: number }[] = JSON.parse(this.#traffic('-s -j qdisc show dev host root'));
+    return queue?.backlog ?? 0;
   }
 
   /** The device gets another IPv4 address, as when it changes from one Wi-Fi to another; returns it. */
@@ -177,6 +196,12 @@ export class NetworkLab {
 
   #rules(input: string): void {
     execFileSync('ip', ['netns', 'exec', this.#router, 'nft', '-f', '-'], { input });
+  }
+
+  #traffic(command: string): string {
+    return execFileSync('ip', ['netns', 'exec', this.#router, 'tc', ...command.split(' ')], {
+      encoding: 'utf8',
+    });
   }
 
   #inDevice(command: string): void {

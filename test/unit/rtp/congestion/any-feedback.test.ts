@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { BandwidthEstimator } from '../../../../src/rtp/congestion/bandwidth-estimator.ts';
 import { NOT_RECEIVED } from '../../../../src/rtp/rtcp-types.ts';
 import { SimulatedLink } from './simulated-link.ts';

@@ -1,0 +1,148 @@
+/**
+ * A device that serves an encoded ladder from files: the agent's own master, sessions and send path, without camera and
+ * signaling. Driven over IPC: an offer is answered, `status` tells what each viewer is shown.
+ *   node ladder-sender.ts RUNGS     RUNGS: JSON of LadderRung[]
+ */
+import { EventEmitter, once } from 'node:events';
+import { MediaStream } from '../../../src/rtp/media-stream.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { systemRandom } from '../../../src/runtime/random.ts';
+import type { Log } from '../../../src/log.ts';
+import { LocalNetwork } from '../../../src/webrtc/ice/local-network.ts';
+import { MdnsResolver } from '../../../src/webrtc/ice/mdns.ts';
+import { Master } from '../../../src/webrtc/master.ts';
+import type { Renditions } from '../../../src/webrtc/renditions.ts';
+import type { ViewerSession } from '../../../src/webrtc/viewer-session.ts';
+import { DtlsLoader } from '../../../src/webrtc/werift/dtls-loader.ts';
+import { PeerTransport } from '../../../src/webrtc/werift/peer-transport.ts';
+import { readAccessUnits } from '../support/media-file.ts';
+import { answerRequests } from '../support/ipc.ts';
+import { FPS, GOP_FRAMES, type LadderRung } from './ladder-media.ts';
+
+/** 20 ms of silence, and as long as speech. */
+const SOUND = Buffer.concat([Buffer.from([0xf8, 0xff, 0xfe]), Buffer.alloc(77)]);
+const SOUND_MS = 20;
+const CATCH_UP_MS = 4;
+
+/** What one viewer is shown at this moment. */
+export interface ShownStatus {
+  clientId: string;
+  rendition: string;
+  reach: string;
+  estimateKbps: number;
+  sentKbps: number;
+  use: string;
+  skippedFrames: number;
+  retransmitted: number;
+  nacked: number;
+}
+
+export type SenderRequest = { type: 'offer'; clientId: string; offer: string } | { type: 'status' };
+
+const rungs: LadderRung[] = JSON.parse(process.argv[2] ?? '[]');
+const clock = systemClock;
+const audio = new MediaStream({ codec: 'opus', clock });
+const renditions = rungs.map((rung) => ({
+  ...rung,
+  fps: FPS,
+  bitrateKbps: rung.kbps,
+  units: readAccessUnits(rung.path),
+  stream: new MediaStream({ codec: 'h264', clock }),
+}));
+const ladder: Renditions = {
+  list: () => renditions,
+  lease: (name) => ({ stream: renditions.find((rung) => rung.name === name)!.stream, release: () => {} }),
+  onChange: () => () => {},
+};
+const silent = () => {};
+const log: Log = { debug: silent, info: silent, warn: silent, error: silent, child: () => log };
+const dtls = new DtlsLoader();
+const network = new LocalNetwork({ interfaces: [], addressFamily: 'any' }, clock);
+const mdns = new MdnsResolver(clock);
+const answers = new EventEmitter();
+const sessions = new Map<string, ViewerSession>();
+
+const master = new Master({
+  channelName: 'lab',
+  maxViewers: () => 10,
+  media: {
+    streams: { video: ladder, audio },
+    capabilities: () => ({
+      video: 'h264',
+      h264ProfileLevelId: '42e01f',
+      audio: 'opus',
+      dataChannel: false,
+      twcc: true,
+    }),
+    acquire: () => ({ release: () => {} }),
+  },
+  signaling: { sendAnswer: (clientId, sdp) => answers.emit(clientId, sdp), sendCandidate: () => {} },
+  createTransport: () =>
+    new PeerTransport(dtls, {
+      transportPolicy: 'all',
+      network,
+      mdns,
+      proxyFor: () => undefined,
+      clock,
+      random: systemRandom,
+      log,
+    }),
+  iceServers: () => Promise.resolve([]),
+  onChannel: () => {},
+  onSession: (session) => {
+    sessions.set(session.clientId, session);
+    return () => sessions.delete(session.clientId);
+  },
+  clock,
+  random: systemRandom,
+  log,
+});
+
+/** Frames by the clock, however late the timer: the file is the camera. */
+let frames = 0;
+let sounds = 0;
+const beganAtMs = performance.now();
+const epochMs = Date.now();
+setInterval(() => {
+  const elapsedMs = performance.now() - beganAtMs;
+  for (; sounds * SOUND_MS <= elapsedMs; sounds++)
+    audio.push({ codec: 'opus', data: SOUND, captureTimeMs: epochMs + sounds * SOUND_MS, keyframe: true });
+  for (; (frames * 1000) / FPS <= elapsedMs; frames++) {
+    const captureTimeMs = epochMs + (frames * 1000) / FPS;
+    for (const { units, stream } of renditions) {
+      const at = frames % units.length;
+      stream.push({ codec: 'h264', data: units[at]!, captureTimeMs, keyframe: at % GOP_FRAMES === 0 });
+    }
+  }
+}, CATCH_UP_MS);
+
+function status(): ShownStatus[] {
+  return [...sessions].map(([clientId, session]) => {
+    const { picture } = session;
+    const video = session.stats().find(({ nackedPackets }) => nackedPackets >= 0);
+    return {
+      clientId,
+      rendition: picture?.name ?? '',
+      reach: picture?.reach ?? '',
+      estimateKbps: Math.round(picture?.estimate?.kbps ?? 0),
+      sentKbps: Math.round(picture?.estimate?.sentKbps ?? 0),
+      use: picture?.estimate?.use ?? '',
+      skippedFrames: session.stats().reduce((sum, { skippedFrames }) => sum + skippedFrames, 0),
+      retransmitted: video?.retransmittedPackets ?? 0,
+      nacked: video?.nackedPackets ?? 0,
+    };
+  });
+}
+
+async function answer(clientId: string, offer: string): Promise<string> {
+  const answered = once(answers, clientId, { signal: AbortSignal.timeout(10_000) });
+  master.onOffer(clientId, offer);
+  const [sdp]: unknown[] = await answered;
+  return String(sdp);
+}
+
+await dtls.load();
+answerRequests(async (text) => {
+  const request: SenderRequest = JSON.parse(text);
+  return request.type === 'offer' ? answer(request.clientId, request.offer) : status();
+});

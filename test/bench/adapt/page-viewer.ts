@@ -1,0 +1,104 @@
+import type { Browser, Page } from 'playwright-core';
+
+/** What Chromium says of the picture; counters since the start. */
+export interface PageFigures {
+  framesDecoded: number;
+  freezeCount: number;
+  totalFreezesMs: number;
+  width: number;
+  packetsLost: number;
+  nackCount: number;
+  bytesReceived: number;
+  jitterBufferMs: number;
+}
+
+/** What is used of the page's RTCPeerConnection; the tests have no DOM types. */
+interface PagePeer {
+  iceGatheringState: string;
+  localDescription: { sdp: string };
+  addTransceiver(kind: string, options: object): void;
+  createOffer(): Promise<object>;
+  setLocalDescription(description: object): Promise<void>;
+  setRemoteDescription(description: object): Promise<void>;
+  addEventListener(
+    type: string,
+    listener: (event: { track: { kind: string }; streams: unknown[] }) => void,
+  ): void;
+  getStats(): Promise<Map<string, Record<string, number | string>>>;
+}
+declare const peer: PagePeer;
+
+/** A viewer in a page of its own, without signaling: its offer and its answer are handed on by hand. */
+export class PageViewer {
+  readonly #page: Page;
+
+  private constructor(page: Page) {
+    this.#page = page;
+  }
+
+  static async open(browser: Browser): Promise<PageViewer> {
+    const page = await browser.newPage();
+    await page.setContent('<video autoplay muted playsinline width=320></video>');
+    return new PageViewer(page);
+  }
+
+  /** With all candidates. */
+  offer(): Promise<string> {
+    return this.#page.evaluate(makeOffer);
+  }
+
+  accept(answer: string): Promise<void> {
+    return this.#page.evaluate((sdp) => peer.setRemoteDescription({ type: 'answer', sdp }), answer);
+  }
+
+  figures(): Promise<PageFigures> {
+    return this.#page.evaluate(readFigures);
+  }
+
+  close(): Promise<void> {
+    return this.#page.close();
+  }
+}
+
+/** Runs in the page. */
+async function makeOffer(): Promise<string> {
+  const scope: { RTCPeerConnection?: new () => PagePeer; peer?: PagePeer } & Record<string, unknown> =
+    globalThis;
+  const made = new scope.RTCPeerConnection!();
+  scope.peer = made;
+  made.addTransceiver('video', { direction: 'recvonly' });
+  made.addTransceiver('audio', { direction: 'recvonly' });
+  made.addEventListener('track', ({ track, streams }) => {
+    const document: { querySelector(name: string): { srcObject: unknown } } = Reflect.get(
+      globalThis,
+      'document',
+    );
+    if (track.kind === 'video') document.querySelector('video').srcObject = streams[0];
+  });
+  await made.setLocalDescription(await made.createOffer());
+  if (made.iceGatheringState !== 'complete')
+    await new Promise<void>((resolve) => {
+      made.addEventListener(
+        'icegatheringstatechange',
+        () => made.iceGatheringState === 'complete' && resolve(),
+      );
+    });
+  return made.localDescription.sdp;
+}
+
+/** Runs in the page. */
+async function readFigures(): Promise<PageFigures> {
+  const entries = [...(await peer.getStats()).values()];
+  const video = entries.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video') ?? {};
+  const count = (name: string) => Number(video[name] ?? 0);
+  return {
+    framesDecoded: count('framesDecoded'),
+    freezeCount: count('freezeCount'),
+    totalFreezesMs: 1000 * count('totalFreezesDuration'),
+    width: count('frameWidth'),
+    packetsLost: count('packetsLost'),
+    nackCount: count('nackCount'),
+    bytesReceived: count('bytesReceived'),
+    jitterBufferMs: (1000 * count('jitterBufferDelay')) / Math.max(1, count('jitterBufferEmittedCount')),
+  };
+}

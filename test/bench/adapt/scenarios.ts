@@ -1,0 +1,60 @@
+/** What the link is from a moment on. */
+export interface LinkStep {
+  atSeconds: number;
+  kbps: number;
+  /** The rendition that it carries. */
+  expected?: string;
+}
+
+export interface Scenario {
+  name: string;
+  seconds: number;
+  /** Nothing: no bottleneck. */
+  steps: LinkStep[];
+  queueMs: number;
+  /** Of all packets, either way. */
+  lossPercent: number;
+  /** Both ways together. */
+  roundTripMs: number;
+  jitterMs: number;
+  /** Rungs of the ladder that are served; all by default. */
+  rungs?: string[];
+  viewers: number;
+}
+
+const plain = { queueMs: 300, lossPercent: 0, roundTripMs: 0, jitterMs: 0, viewers: 1 };
+
+export const SCENARIOS: Scenario[] = [
+  {
+    ...plain,
+    name: 'bottleneck',
+    seconds: 80,
+    steps: [
+      { atSeconds: 0, kbps: 3000, expected: 'high' },
+      { atSeconds: 20, kbps: 1000, expected: 'middle' },
+      { atSeconds: 40, kbps: 500, expected: 'low' },
+      { atSeconds: 60, kbps: 3000, expected: 'high' },
+    ],
+  },
+  ...[1, 5, 10].flatMap((lossPercent) =>
+    [0, 60].map((roundTripMs) => ({
+      ...plain,
+      name: `loss-${lossPercent}-rtt-${roundTripMs}`,
+      seconds: 60,
+      steps: [],
+      lossPercent,
+      roundTripMs,
+      rungs: ['high'],
+    })),
+  ),
+  {
+    ...plain,
+    name: 'jitter',
+    seconds: 60,
+    steps: [],
+    roundTripMs: 100,
+    jitterMs: 30,
+    rungs: ['high'],
+  },
+  { ...plain, name: 'shared', seconds: 60, steps: [{ atSeconds: 0, kbps: 3000 }], viewers: 2 },
+];

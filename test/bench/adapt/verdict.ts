@@ -1,0 +1,91 @@
+import type { Sample } from './run-scenario.ts';
+import type { Scenario } from './scenarios.ts';
+
+/** One bound of a scenario and what was measured. */
+export interface Check {
+  name: string;
+  value: number;
+  bound: string;
+  holds: boolean;
+}
+
+const DROP_MS = 3;
+const RISE_MS = 8;
+/** Of the whole run: the start is not the link's change. */
+const SETTLE_SECONDS = 3;
+
+export function judge(scenario: Scenario, samples: readonly Sample[]): Check[] {
+  const { name, viewers, lossPercent, jitterMs } = scenario;
+  const frozen = samples
+    .at(-1)!
+    .pages.map((page, i) => page.totalFreezesMs - (startOf(samples)?.pages[i]?.totalFreezesMs ?? 0));
+  const freezes = samples
+    .at(-1)!
+    .pages.map((page, i) => page.freezeCount - (startOf(samples)?.pages[i]?.freezeCount ?? 0));
+  if (name === 'bottleneck') return judgeLadder(scenario, samples, frozen[0]!);
+  if (lossPercent > 0) {
+    const { retransmitted, nacked } = samples.at(-1)!.shown[0]!;
+    const once = nacked > 0 ? 100 * (2 - nacked / retransmitted) : 100;
+    const checks = [atMost('freezes', freezes[0]!, lossPercent >= 10 ? 2 : 0)];
+    return lossPercent === 1 ? [...checks, atLeast('repaired at the first try, %', once, 98.5)] : checks;
+  }
+  if (jitterMs > 0) {
+    const overUses = samples.filter(
+      ({ seconds, shown }) => seconds > SETTLE_SECONDS && shown[0]?.use === 'over',
+    ).length;
+    return [atMost('samples in over-use', overUses, 0), atMost('freezes', freezes[0]!, 0)];
+  }
+  if (viewers === 2) {
+    const bytes = samples
+      .at(-1)!
+      .pages.map(({ bytesReceived }, i) => bytesReceived - (startOf(samples)?.pages[i]?.bytesReceived ?? 0));
+    return [
+      atLeast('share of the smaller, %', (100 * Math.min(...bytes)) / bytes.reduce((a, b) => a + b, 0), 40),
+    ];
+  }
+  return [];
+}
+
+function startOf(samples: readonly Sample[]): Sample | undefined {
+  return samples.find(({ seconds }) => seconds >= SETTLE_SECONDS);
+}
+
+function judgeLadder(
+  { steps, seconds: end }: Scenario,
+  samples: readonly Sample[],
+  frozenMs: number,
+): Check[] {
+  const checks: Check[] = [];
+  let expectedSamples = 0;
+  let onRung = 0;
+  const queues: number[] = [];
+  steps.forEach(({ atSeconds, kbps, expected }, i) => {
+    const untilSeconds = steps[i + 1]?.atSeconds ?? end;
+    const before = steps[i - 1]?.kbps ?? 0;
+    const allowed = kbps < before ? DROP_MS : RISE_MS;
+    const phase = samples.filter(({ seconds }) => seconds >= atSeconds && seconds < untilSeconds);
+    const reached = phase.find(({ shown }) => shown[0]?.rendition === expected)?.seconds ?? Infinity;
+    checks.push(atMost(`${kbps} kbps: ${expected} reached after, s`, reached - atSeconds, allowed));
+    const later = phase.filter(({ seconds }) => seconds >= atSeconds + allowed);
+    expectedSamples += later.length;
+    onRung += later.filter(({ shown }) => shown[0]?.rendition === expected).length;
+    queues.push(
+      ...phase.filter(({ seconds }) => seconds >= atSeconds + SETTLE_SECONDS).map(({ queueMs }) => queueMs),
+    );
+  });
+  const sorted = queues.toSorted((a, b) => a - b);
+  return [
+    ...checks,
+    atLeast('time on the expected rung, %', (100 * onRung) / expectedSamples, 85),
+    atMost('frozen, % of the time', frozenMs / (10 * end), 2),
+    atMost('queueing delay p95, ms', sorted[Math.floor(0.95 * sorted.length)] ?? 0, 150),
+  ];
+}
+
+function atMost(name: string, value: number, bound: number): Check {
+  return { name, value, bound: `≤ ${bound}`, holds: value <= bound };
+}
+
+function atLeast(name: string, value: number, bound: number): Check {
+  return { name, value, bound: `≥ ${bound}`, holds: value >= bound };
+}
