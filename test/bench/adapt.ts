@@ -1,6 +1,6 @@
 /**
  * How well a viewer's picture follows its link, with Chromium as viewer behind a bottleneck, losses, delay or jitter.
- * Each run is written to test/output/adapt as JSON and as a chart (SVG). Exits with 1 where a bound is missed.
+ * Each run is written to test/output/adapt as JSON and as a chart (SVG), its feedback as a trace that can be replayed. Exits with 1 where a bound is missed.
  *   node test/bench/adapt.ts [SCENARIO…]      names or beginnings of names; all of adapt/scenarios.ts by default
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -76,7 +76,7 @@ const browser = await chromium.launch({
 });
 let failed = 0;
 for (const scenario of scenarios) {
-  const samples = await runScenario(scenario, ladder, browser);
+  const samples = await runScenario(scenario, ladder, browser, join(FOLDER, `${scenario.name}.trace.gz`));
   const checks = judge(scenario, samples);
   writeFileSync(
     join(FOLDER, `${scenario.name}.json`),

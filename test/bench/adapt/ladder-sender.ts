@@ -1,7 +1,7 @@
 /**
  * A device that serves an encoded ladder from files: the agent's own master, sessions and send path, without camera and
  * signaling. Driven over IPC: an offer is answered, `status` tells what each viewer is shown.
- *   node ladder-sender.ts RUNGS     RUNGS: JSON of LadderRung[]
+ *   node ladder-sender.ts RUNGS [TRACE]     RUNGS: JSON of LadderRung[]; TRACE: where all feedback is recorded
  */
 import { EventEmitter, once } from 'node:events';
 import { MediaStream } from '../../../src/rtp/media-stream.ts';
@@ -15,6 +15,7 @@ import type { Renditions } from '../../../src/webrtc/renditions.ts';
 import type { ViewerSession } from '../../../src/webrtc/viewer-session.ts';
 import { DtlsLoader } from '../../../src/webrtc/werift/dtls-loader.ts';
 import { PeerTransport } from '../../../src/webrtc/werift/peer-transport.ts';
+import { recordFeedback } from '../../support/feedback-trace.ts';
 import { readAccessUnits } from '../support/media-file.ts';
 import { answerRequests } from '../support/ipc.ts';
 import { FPS, GOP_FRAMES, type LadderRung } from './ladder-media.ts';
@@ -39,6 +40,8 @@ export interface ShownStatus {
 
 export type SenderRequest = { type: 'offer'; clientId: string; offer: string } | { type: 'status' };
 
+const tracePath = process.argv[3];
+if (tracePath !== undefined) process.on('exit', recordFeedback(tracePath));
 const rungs: LadderRung[] = JSON.parse(process.argv[2] ?? '[]');
 const clock = systemClock;
 const audio = new MediaStream({ codec: 'opus', clock });

@@ -24,10 +24,11 @@ export async function runScenario(
   scenario: Scenario,
   ladder: readonly LadderRung[],
   browser: Browser,
+  tracePath: string,
 ): Promise<Sample[]> {
   const lab = NetworkLab.create();
   const rungs = ladder.filter(({ name }) => scenario.rungs?.includes(name) ?? true);
-  const device = new DeviceProcess(lab, rungs);
+  const device = new DeviceProcess(lab, rungs, tracePath);
   const relays: ChildProcess[] = [];
   try {
     const steps = scenario.steps.toSorted((a, b) => a.atSeconds - b.atSeconds);
@@ -104,10 +105,10 @@ class DeviceProcess {
   readonly #child: ChildProcess;
   #calls = 0;
 
-  constructor(lab: NetworkLab, rungs: readonly LadderRung[]) {
+  constructor(lab: NetworkLab, rungs: readonly LadderRung[], tracePath: string) {
     const [program = '', ...prefix] = lab.launcher;
     const script = join(import.meta.dirname, 'ladder-sender.ts');
-    this.#child = spawn(program, [...prefix, process.execPath, script, JSON.stringify(rungs)], {
+    this.#child = spawn(program, [...prefix, process.execPath, script, JSON.stringify(rungs), tracePath], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child.setMaxListeners(0);
