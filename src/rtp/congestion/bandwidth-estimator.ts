@@ -32,7 +32,7 @@ export interface BandwidthEstimate {
 }
 
 const DEFAULT_MIN_KBPS = 30;
-const DEFAULT_MAX_KBPS = 50_000;
+const DEFAULT_MAX_KBPS = 100_000;
 /** Feedback after a pause so long tells of another network, perhaps. */
 const PAUSE_MS = 2000;
 const DEFAULT_ROUND_TRIP_MS = 200;
@@ -77,7 +77,8 @@ export class BandwidthEstimator {
   readonly #plan = new ProbePlan();
   #probe: Probe | undefined;
   #result: ProbeResult | undefined;
-  #firstSentMs: number | undefined;
+  #firstSentMs = -Infinity;
+  #firstBytes = 0;
   #feedbackAtMs = -Infinity;
   #reference: number | undefined;
   #roundTripMs = DEFAULT_ROUND_TRIP_MS;
@@ -94,13 +95,20 @@ export class BandwidthEstimator {
   /** A packet left. `bytes` with SRTP, without UDP and IP. */
   onSent(transportSequence: number, bytes: number, atMs: number): void {
     let probe = this.#probe?.id ?? 0;
-    if (this.#firstSentMs === undefined) {
-      this.#firstSentMs = atMs;
-      this.#result = new ProbeResult(FIRST_PROBE.id, FIRST_PROBE.packets, FIRST_PROBE.bytes);
+    if (this.#firstBytes < FIRST_PROBE.bytes || atMs - this.#firstSentMs < FIRST_PROBE_MS) {
+      if (atMs - this.#firstSentMs >= FIRST_PROBE_MS) this.#beginFirstProbe(atMs);
+      this.#firstBytes += bytes;
+      probe = FIRST_PROBE.id;
     }
-    if (atMs - this.#firstSentMs < FIRST_PROBE_MS) probe = FIRST_PROBE.id;
     this.#sent.add(transportSequence, bytes, atMs, probe);
     this.#sentRate.add(bytes, atMs);
+  }
+
+  /** Sound alone makes no burst: the probe begins again until there is one. */
+  #beginFirstProbe(atMs: number): void {
+    this.#firstSentMs = atMs;
+    this.#firstBytes = 0;
+    this.#result = new ProbeResult(FIRST_PROBE.id, FIRST_PROBE.packets, FIRST_PROBE.bytes);
   }
 
   onTransportFeedback(feedback: TransportFeedback, nowMs: number): void {

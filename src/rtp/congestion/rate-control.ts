@@ -40,7 +40,7 @@ export interface LinkState {
  * whole costs a share of the estimate, not all that lies above that rate.
  */
 export class RateControl {
-  /** Undefined before anything is known. */
+  /** Undefined until a probe or over-use has shown where the link ends. */
   kbps: number | undefined;
   readonly #capacity = new LinkCapacity();
   #mode: 'hold' | 'increase' = 'hold';
@@ -59,16 +59,16 @@ export class RateControl {
       this.#mode = 'hold';
       return;
     }
-    if (acknowledgedKbps === undefined) return;
+    if (acknowledgedKbps === undefined || this.kbps === undefined) return;
     if (this.#mode === 'hold') {
       this.#mode = 'increase';
       this.#changedAtMs = nowMs;
     }
-    this.#increase(state, acknowledgedKbps);
+    this.#increase(state, this.kbps, acknowledgedKbps);
   }
 
-  #increase({ roundTripMs, nowMs, appLimited }: LinkState, acknowledgedKbps: number): void {
-    const before = Math.max(this.kbps ?? 0, acknowledgedKbps);
+  #increase({ roundTripMs, nowMs, appLimited }: LinkState, kbps: number, acknowledgedKbps: number): void {
+    const before = Math.max(kbps, acknowledgedKbps);
     if (this.#capacity.isBelow(acknowledgedKbps)) this.#capacity.forget();
     const limit = appLimited ? before : UNPROVEN * acknowledgedKbps + UNPROVEN_KBPS;
     const seconds = Math.min(1, Math.max(0, nowMs - this.#changedAtMs) / 1000);

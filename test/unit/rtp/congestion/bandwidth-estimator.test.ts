@@ -24,6 +24,7 @@ describe('bandwidth estimator', () => {
 
   test('probes find the room that a sender of little cannot see', () => {
     const network = new SimulatedLink({ kbps: 500 });
+    network.run(200, 2600);
     network.run(8000, 250, 3400);
     assert.ok(kbpsOf(network) < 600, `${kbpsOf(network)} kbps`);
     network.link.kbps = 3000;
