@@ -12,6 +12,7 @@ export type TraceEvent = SentEvent | FeedbackEvent;
 /** Records what every estimator of this process is told, until the returned function writes it (gzipped JSON). */
 export function recordFeedback(path: string): () => void {
   const events: TraceEvent[] = [];
+  // oxlint-disable-next-line typescript/unbound-method -- called below with the estimator as `this`
   const { onSent, onTransportFeedback } = BandwidthEstimator.prototype;
   BandwidthEstimator.prototype.onSent = function record(sequence, bytes, atMs) {
     events.push(['sent', sequence, bytes, Math.round(atMs * 100) / 100]);
