@@ -37,9 +37,11 @@ const DEFAULT_MAX_KBPS = 100_000;
 const PAUSE_MS = 2000;
 const DEFAULT_ROUND_TRIP_MS = 200;
 const SENT_WINDOW_MS = 500;
-const ARRIVAL_WINDOW_MS = 250;
+/** Short: after a change of rendition, what came before it must not count. */
+const ARRIVAL_WINDOW_MS = 150;
 const APP_LIMITED = 0.8;
-const MIN_QUEUE_MS = 25;
+/** A key frame makes a queue of its own for a moment. */
+const MIN_QUEUE_MS = 60;
 /** The first packets, sent as fast as the pacer lets them go, are the first probe. */
 const FIRST_PROBE_MS = 20;
 const FIRST_PROBE = { id: 255, packets: 5, bytes: 3000 };

@@ -23,7 +23,7 @@ export interface LinkState {
   use: LinkUse;
   /** What arrives; undefined before it is known. */
   acknowledgedKbps: number | undefined;
-  /** What arrived in the last quarter of a second: less smooth, and sooner. */
+  /** What arrived in the last moment: less smooth, and sooner. */
   arrivalKbps: number;
   /** What was sent of late. */
   sentKbps: number;
@@ -88,7 +88,7 @@ export class RateControl {
       if (before !== undefined) this.set(before / 2, nowMs);
       return;
     }
-    const acknowledgedKbps = Math.min(state.acknowledgedKbps, state.arrivalKbps);
+    const acknowledgedKbps = state.arrivalKbps;
     const arrivesInStep = acknowledgedKbps >= IN_STEP * sentKbps;
     if (appLimited && arrivesInStep && before !== undefined) {
       this.kbps = Math.max(DECREASE * before, Math.min(before, acknowledgedKbps));

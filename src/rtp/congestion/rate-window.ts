@@ -1,37 +1,39 @@
-const BUCKET_MS = 50;
+const BUCKETS = 10;
 
-/** The rate over a short time that ends now, in buckets of 50 ms. */
+/** The rate over a short time that ends now, in ten buckets. */
 export class RateWindow {
-  readonly #bytes: Float64Array;
+  readonly #bucketMs: number;
+  readonly #bytes = new Float64Array(BUCKETS);
   #bucket = 0;
   #firstBucket: number | undefined;
   #sum = 0;
 
-  /** @param windowMs A multiple of 50. */
   constructor(windowMs: number) {
-    this.#bytes = new Float64Array(windowMs / BUCKET_MS);
+    this.#bucketMs = windowMs / BUCKETS;
   }
 
   add(bytes: number, atMs: number): void {
     this.#advance(atMs);
-    const slot = this.#bucket % this.#bytes.length;
+    const slot = this.#bucket % BUCKETS;
     this.#bytes[slot] = this.#bytes[slot]! + bytes;
     this.#sum += bytes;
   }
 
   kbps(nowMs: number): number {
     this.#advance(nowMs);
-    const buckets = Math.min(this.#bytes.length, this.#bucket - (this.#firstBucket ?? this.#bucket) + 1);
-    return (8 * this.#sum) / (buckets * BUCKET_MS);
+    const whole = Math.min(BUCKETS - 1, this.#bucket - (this.#firstBucket ?? this.#bucket));
+    const begun = Math.min(1, Math.max(0, nowMs / this.#bucketMs - this.#bucket));
+    // A moment's packets are not a rate.
+    return (8 * this.#sum) / (Math.max(1, whole + begun) * this.#bucketMs);
   }
 
   #advance(nowMs: number): void {
-    const bucket = Math.floor(nowMs / BUCKET_MS);
+    const bucket = Math.floor(nowMs / this.#bucketMs);
     this.#firstBucket ??= bucket;
     const steps = bucket - this.#bucket;
-    if (steps <= 0 && -steps < this.#bytes.length) return;
+    if (steps <= 0 && -steps < BUCKETS) return;
     // A long pause, or a clock that was set back.
-    if (Math.abs(steps) >= this.#bytes.length) {
+    if (Math.abs(steps) >= BUCKETS) {
       this.#bytes.fill(0);
       this.#sum = 0;
       this.#bucket = bucket;
@@ -39,7 +41,7 @@ export class RateWindow {
     }
     while (this.#bucket < bucket) {
       this.#bucket += 1;
-      const slot = this.#bucket % this.#bytes.length;
+      const slot = this.#bucket % BUCKETS;
       this.#sum -= this.#bytes[slot]!;
       this.#bytes[slot] = 0;
     }

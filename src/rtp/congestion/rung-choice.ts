@@ -20,14 +20,15 @@ export interface Choice {
 const HEADROOM = 1.1;
 /** And only after it has for so long. */
 const RISE_HOLD_MS = 300;
-/** An estimate a little below the need passes often; well below, it is acted upon at once. */
+/** An estimate a little below the need passes often; well below, it is acted upon soon. */
 const TOLERANCE = 0.95;
 const FALL_HOLD_MS = 1200;
 const BREAKDOWN = 0.8;
+const BREAKDOWN_HOLD_MS = 250;
 /** A rise that had to be taken back is not tried again for this long, then for twice as long. */
-const FAILED_RISE_MS = 10_000;
-const MIN_PENALTY_MS = 4000;
-const MAX_PENALTY_MS = 60_000;
+const FAILED_RISE_MS = 5000;
+const MIN_PENALTY_MS = 2000;
+const MAX_PENALTY_MS = 30_000;
 /** Of the lowest rendition's need. */
 const THINNED_BELOW = 0.9;
 const KEYFRAMES_BELOW = 0.45;
@@ -63,7 +64,8 @@ export class RungChoice {
     if (estimateKbps < TOLERANCE * need && current < rungs.length - 1) {
       this.#riseSinceMs = undefined;
       this.#fallSinceMs ??= nowMs;
-      const isDue = estimateKbps < BREAKDOWN * need || nowMs - this.#fallSinceMs >= FALL_HOLD_MS;
+      const holdMs = estimateKbps < BREAKDOWN * need ? BREAKDOWN_HOLD_MS : FALL_HOLD_MS;
+      const isDue = nowMs - this.#fallSinceMs >= holdMs;
       return isDue ? this.#fall(fitting(rungs, estimateKbps, 1), nowMs) : current;
     }
     this.#fallSinceMs = undefined;
