@@ -67,8 +67,12 @@ export class RateControl {
     this.#increase(state, this.kbps, acknowledgedKbps);
   }
 
-  #increase({ roundTripMs, nowMs, appLimited }: LinkState, kbps: number, acknowledgedKbps: number): void {
-    const before = Math.max(kbps, acknowledgedKbps);
+  #increase(
+    { arrivalKbps, roundTripMs, nowMs, appLimited }: LinkState,
+    kbps: number,
+    acknowledgedKbps: number,
+  ): void {
+    const before = Math.max(kbps, Math.min(acknowledgedKbps, arrivalKbps));
     if (this.#capacity.isBelow(acknowledgedKbps)) this.#capacity.forget();
     const limit = appLimited ? before : UNPROVEN * acknowledgedKbps + UNPROVEN_KBPS;
     const seconds = Math.min(1, Math.max(0, nowMs - this.#changedAtMs) / 1000);
