@@ -1,9 +1,10 @@
 import { CameraChannels } from './camera-channels.ts';
+import { ffmpegAt } from './camera/ffmpeg-probe.ts';
 import { CameraFactory } from './camera-factory.ts';
 import { buildConfig } from './config/build.ts';
 import type { AgentConfig } from './config/config.ts';
-import { ConfigError, faultText } from './config/faults.ts';
 import type { Layer } from './config/layers.ts';
+import { DeployedConfig } from './deployed-config.ts';
 import { errorText } from './errors.ts';
 import { ipcAddress } from './greengrass/ipc-client.ts';
 import { DesiredConfig } from './iot/desired-config.ts';
@@ -35,8 +36,8 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #env: NodeJS.ProcessEnv;
   readonly #nucleus: Nucleus | undefined;
-  /** What the nucleus gave, below the local layers; empty outside of Greengrass. */
-  #nucleusLayers: Layer[] = [];
+  /** Undefined outside of Greengrass. */
+  #deployed: DeployedConfig | undefined;
 
   constructor(options: AgentOptions) {
     const { env, clock, random, log } = options;
@@ -70,7 +71,7 @@ export class Agent {
     const nucleus = this.#nucleus;
     await this.#askNucleus(signal);
     let link: IotLink | undefined;
-    const local = await this.#localLayers();
+    const local = this.#deployed?.layers() ?? this.#options.layers;
     const desired = new DesiredConfig({
       local,
       apply: (next, stop) => this.#apply(next, channels, telemetry, stop),
@@ -96,7 +97,7 @@ export class Agent {
     link = mqtt && this.#createLink(config, mqtt, desired, channels);
     log.info({ version: agentVersion, cameras: Object.keys(config.cameras) }, 'agent started');
     await this.#apply(config, channels, telemetry, signal);
-    await this.#serveNucleus(desired, channels);
+    await this.#serveNucleus(desired, channels, config.ffmpeg.path);
     const { credentials, skew } = factory;
     await Promise.all([
       telemetry.run({ channels, credentials, clockOffsetMs: () => skew.offsetMs }, signal),
@@ -121,42 +122,11 @@ export class Agent {
 
   async #askNucleus(signal: AbortSignal): Promise<void> {
     if (!this.#nucleus) return;
-    const { discovered, component, proxyEnv } = await this.#nucleus.layers(signal);
-    this.#nucleusLayers = [discovered, component];
+    const { proxyEnv, ...given } = await this.#nucleus.layers(signal);
     Object.assign(this.#env, proxyEnv);
-  }
-
-  /**
-   * Every layer below the shadow. A deployed configuration that is wrong does not stop a device that worked: the last good one
-   * serves on, and what is wrong is logged.
-   */
-  async #localLayers(): Promise<Layer[]> {
-    const { layers, log } = this.#options;
-    const [discovered, component] = this.#nucleusLayers;
-    const all = [...this.#nucleusLayers, ...layers];
-    const file = this.#componentFile();
-    if (!discovered || !component || !file) return all;
-    try {
-      buildConfig(all);
-      await file.store({ version: 0, desired: component.values });
-      return all;
-    } catch (error) {
-      const kept = error instanceof ConfigError ? await file.load() : undefined;
-      if (!kept) throw error;
-      log.error(
-        { error: errorText(error) },
-        'the component configuration is refused, the last good one is used',
-      );
-      this.#nucleusLayers = [discovered, { name: component.name, values: kept.desired }];
-      return [...this.#nucleusLayers, ...layers];
-    }
-  }
-
-  /** Where the last good component configuration is kept; the folder cannot come from that configuration itself. */
-  #componentFile(): LastGoodFile | undefined {
-    const { layers, log } = this.#options;
-    const { stateDirectory } = buildConfig(layers);
-    return stateDirectory === '' ? undefined : new LastGoodFile(stateDirectory, 'component', log);
+    const { layers: local, log } = this.#options;
+    this.#deployed = new DeployedConfig({ ...given, local, log });
+    await this.#deployed.settle();
   }
 
   #lastGood(local: readonly Layer[]): { lastGood?: LastGoodFile } {
@@ -166,29 +136,17 @@ export class Agent {
       : { lastGood: new LastGoodFile(stateDirectory, shadow.name, this.#options.log) };
   }
 
-  async #serveNucleus(desired: DesiredConfig, channels: CameraChannels): Promise<void> {
-    const { layers, log } = this.#options;
-    const [discovered] = this.#nucleusLayers;
-    if (!this.#nucleus || !discovered) return;
-    await this.#nucleus.serve({
-      faultsOf: (proposed) => faultsOf([discovered, proposed, ...layers]),
+  async #serveNucleus(desired: DesiredConfig, channels: CameraChannels, ffmpegPath: string): Promise<void> {
+    const deployed = this.#deployed;
+    if (!deployed) return;
+    desired.setLocalFaults(deployed.faults);
+    await this.#nucleus?.serve({
+      faultsOf: (proposed) => deployed.faultsOf(proposed),
       onConfiguration: (component) => {
-        try {
-          desired.replaceLocal([discovered, component, ...layers]);
-          this.#nucleusLayers = [discovered, component];
-          this.#componentFile()
-            ?.store({ version: 0, desired: component.values })
-            .catch((error: unknown) =>
-              log.warn({ error: errorText(error) }, 'the component configuration could not be kept'),
-            );
-        } catch (error) {
-          log.error(
-            { error: errorText(error) },
-            'the component configuration is refused, the former one stays',
-          );
-          desired.setShadowFault(`component configuration: ${errorText(error)}`);
-        }
+        deployed.replace(component, (layers) => desired.replaceLocal(layers));
+        desired.setLocalFaults(deployed.faults);
       },
+      sickness: () => ffmpegFault(ffmpegPath, this.#options.clock),
       isBusy: () => Object.values(channels.status()).some(({ viewers }) => viewers > 0),
     });
   }
@@ -228,12 +186,25 @@ export class Agent {
       desired,
       cameras: () => channels.summary(),
       restartCamera: async (name) => channels.find(name)?.restartCamera(),
-      reload: async () => desired.replaceLocal([...this.#nucleusLayers, ...(await reload())]),
+      reload: async () => {
+        const layers = await reload();
+        desired.replaceLocal(this.#deployed?.layers(layers) ?? layers);
+      },
       allowedCommands: config.commands.allowed,
       clock,
       random,
       log,
     });
+  }
+}
+
+/** Undefined where ffmpeg runs. */
+async function ffmpegFault(path: string, clock: Clock): Promise<string | undefined> {
+  try {
+    await ffmpegAt(path, clock).capabilities();
+    return undefined;
+  } catch (error) {
+    return errorText(error);
   }
 }
 
@@ -248,13 +219,4 @@ async function closeOnAbort(
   );
   await Promise.all([desired.close(), channels.close()]);
   factory.close();
-}
-
-function faultsOf(layers: readonly Layer[]): readonly string[] {
-  try {
-    buildConfig(layers);
-    return [];
-  } catch (error) {
-    return error instanceof ConfigError ? error.faults.map(faultText) : [errorText(error)];
-  }
 }

@@ -9,6 +9,8 @@ import type { Jpeg } from './control/snapshot.ts';
 import { errorText } from './errors.ts';
 import type { Log } from './log.ts';
 import { CameraMetrics, type CameraCondition, type CameraMetricsOptions } from './metrics/camera-metrics.ts';
+import { PROFILING_CHANNEL } from './metrics/kvs-profiling.ts';
+import { Profiling } from './metrics/profiling.ts';
 import type { AccessUnit } from './rtp/access-unit.ts';
 import { MediaStream } from './rtp/media-stream.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -60,6 +62,7 @@ export class CameraChannel {
   readonly #audio: MediaStream | undefined;
   #config: CameraConfig;
   #capturedFrames = 0;
+  #capturedPictures = 0;
 
   constructor(options: CameraChannelOptions) {
     const {
@@ -101,11 +104,13 @@ export class CameraChannel {
       onSendFailed: (clientId, reason) =>
         log.debug({ clientId, reason }, 'a message did not reach the viewer'),
     });
+    const profiling = new Profiling(options.metrics.durations, clock);
     this.#control = new CameraControl({
       camera: name,
       config: () => this.#config,
       ffmpeg: options.ffmpeg,
       leasePicture: () => this.#leasePicture(),
+      others: { [PROFILING_CHANNEL]: (opened, session) => profiling.serve(opened, session) },
       clock,
       log,
     });
@@ -126,6 +131,7 @@ export class CameraChannel {
       iceServers: () => iceServers(channel, stunServers, log),
       onSession: (session) => {
         const left = this.metrics.viewerJoined(session);
+        profiling.joined(session);
         onStatus();
         return (end) => {
           left(end);
@@ -201,6 +207,8 @@ export class CameraChannel {
     return {
       camera: this.#camera.status(),
       capturedFrames: this.#capturedFrames,
+      capturedPictures: this.#capturedPictures,
+      wantedFps: wantedFps(this.#config),
       signaling: { connected: this.#signaling.status.connected, connects, renewals },
       offers,
       refused,
@@ -211,7 +219,10 @@ export class CameraChannel {
   #push(track: string, unit: AccessUnit): void {
     this.#capturedFrames += 1;
     if (track === 'audio') this.#audio?.push(unit);
-    else this.#video.push(track, unit);
+    else {
+      if (track === bestRendition(this.#config)) this.#capturedPictures += 1;
+      this.#video.push(track, unit);
+    }
   }
 }
 
@@ -242,6 +253,17 @@ function sessionKeys({
 /** What the capture is built on: everything but the number of viewers. */
 function captureKeys(config: CameraConfig): unknown {
   return { ...config, viewers: undefined };
+}
+
+/** Renditions stand best first. */
+function bestRendition({ video }: CameraConfig): string {
+  return Object.keys(video.renditions)[0] ?? 'high';
+}
+
+/** Undefined where the source decides. */
+function wantedFps(config: CameraConfig): number | undefined {
+  const { encoder, renditions } = config.video;
+  return encoder === 'copy' ? undefined : renditions[bestRendition(config)]?.fps;
 }
 
 function capabilities({ video, audio, dataChannel, twcc }: CameraConfig): Capabilities {

@@ -1,5 +1,5 @@
 import type { CameraConfig } from './config/config.ts';
-import { ChannelLabels, type ViewerChannel } from './control/channel-labels.ts';
+import { ChannelLabels, type ChannelHandler, type ViewerChannel } from './control/channel-labels.ts';
 import { Control, CONTROL_LABEL, type Permission } from './control/control.ts';
 import { livePictures } from './control/live-pictures.ts';
 import { readSnapshotRequest, Snapshots, type Jpeg } from './control/snapshot.ts';
@@ -18,6 +18,8 @@ export interface CameraControlOptions {
   ffmpeg: { path: string; nice: number };
   /** The best picture; keeps the camera running until released. */
   leasePicture: () => { stream: MediaStream; release: () => void };
+  /** Channels that are served elsewhere, by label. */
+  others: Readonly<Record<string, ChannelHandler<ViewerSession>>>;
   clock: Clock;
   log: Log;
 }
@@ -28,7 +30,7 @@ export class CameraControl {
   readonly #labels: ChannelLabels<ViewerSession>;
 
   constructor(options: CameraControlOptions) {
-    const { camera, config, ffmpeg, leasePicture, clock, log } = options;
+    const { camera, config, ffmpeg, leasePicture, others, clock, log } = options;
     this.#snapshots = new Snapshots({
       ffmpegPath: ffmpeg.path,
       nice: ffmpeg.nice,
@@ -50,7 +52,10 @@ export class CameraControl {
       log,
     });
     this.#labels = new ChannelLabels({
-      handlers: { [CONTROL_LABEL]: (channel, session) => control.serve(channel, viewOf(session, config)) },
+      handlers: {
+        ...others,
+        [CONTROL_LABEL]: (channel, session) => control.serve(channel, viewOf(session, config)),
+      },
       echoesOthers: () => config().dataChannel.echo,
     });
   }

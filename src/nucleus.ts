@@ -37,6 +37,8 @@ export interface NucleusServices {
   onConfiguration: (component: Layer) => void;
   /** Somebody watches: an update can wait a little. */
   isBusy: () => boolean;
+  /** Why the agent cannot do its work, whatever network and cameras do; undefined: it can. */
+  sickness: () => Promise<string | undefined>;
 }
 
 /** The agent as a Greengrass component: everything that goes through the nucleus. */
@@ -94,8 +96,8 @@ export class Nucleus {
     return await secretLogin(connection, secretId);
   }
 
-  /** The agent is healthy: tells the nucleus, and from now on answers its questions. */
-  async serve({ faultsOf, onConfiguration, isBusy }: NucleusServices): Promise<void> {
+  /** Tells the nucleus that the agent is healthy, or why not, and from now on answers its questions. */
+  async serve({ faultsOf, onConfiguration, isBusy, sickness }: NucleusServices): Promise<void> {
     const { clock, log } = this.#options;
     const ipc = this.#ipc;
     new ConfigurationValidation({ ipc, log, faultsOf: (values) => faultsOf(componentLayer(values)) }).start();
@@ -107,7 +109,8 @@ export class Nucleus {
       onChange: (values) => onConfiguration(componentLayer(values)),
     }).start();
     this.#state.start();
-    await this.#state.report('RUNNING');
+    const reason = await sickness();
+    await (reason === undefined ? this.#state.report('RUNNING') : this.#state.report('ERRORED', reason));
   }
 }
 

@@ -57,7 +57,7 @@ export class Telemetry {
     const { config, mqtt, clock, random, log } = options;
     this.#options = options;
     this.#settings = config.metrics;
-    this.durations = new Durations(random);
+    this.durations = new Durations(random, clock);
     const runId = `${clock.now().toString(36)}-${random.uint32().toString(36)}`;
     this.#events = mqtt && new Events(mqtt, config.device.thingName, runId);
     this.#alarms = new Alarms((event) => {
@@ -81,7 +81,7 @@ export class Telemetry {
   /** What a new camera measures with. */
   forCamera(): Pick<CameraMetricsOptions, 'durations' | 'onEvent' | 'logDurations'> {
     return {
-      durations: new Durations(this.#options.random),
+      durations: new Durations(this.#options.random, this.#options.clock, this.durations),
       onEvent: (event) => this.#events?.session(event),
       logDurations: () => this.#settings.logDurations,
     };

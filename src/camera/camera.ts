@@ -10,6 +10,7 @@ import { CaptureInput, type ResolveCredentials } from './capture-input.ts';
 import { planInputs, type InputPlan } from './capture-plan.ts';
 import { Demand } from './demand.ts';
 import { ffmpegAt } from './ffmpeg-probe.ts';
+import { CaptureError } from './ffmpeg-process.ts';
 import type { TrackInfo } from './track-reader.ts';
 
 export interface CameraStatus {
@@ -23,6 +24,8 @@ export interface CameraStatus {
   audio: 'on' | 'silence' | 'off';
   /** Failures of the capture since the agent started. */
   restarts: number;
+  /** Those after a capture that ran on and gave nothing. */
+  stalls: number;
   /** What each track turned out to be, by its name (a rendition's name, or `audio`). */
   tracks: Record<string, TrackInfo>;
 }
@@ -62,6 +65,7 @@ export class Camera {
   readonly #reasons = new Map<string, string>();
   #lastFrameAt: number | undefined;
   #restarts = 0;
+  #stalls = 0;
   #tracks: Record<string, TrackInfo> = {};
 
   constructor(options: CameraOptions) {
@@ -103,6 +107,7 @@ export class Camera {
       ...(this.#lastFrameAt !== undefined && { lastFrameAt: this.#lastFrameAt }),
       audio: this.#audio.state,
       restarts: this.#restarts,
+      stalls: this.#stalls,
       tracks: this.#tracks,
     };
   }
@@ -221,6 +226,7 @@ export class Camera {
   /** The main input carries the picture; another one's failure only costs its own tracks. */
   #failed(input: CaptureInput, error: unknown): void {
     this.#restarts += 1;
+    if (error instanceof CaptureError && error.stalled) this.#stalls += 1;
     this.#reasons.set(
       input.name,
       input.name === 'main' ? errorText(error) : `${input.name}: ${errorText(error)}`,

@@ -35,16 +35,24 @@ export class CaptureError extends Error {
   readonly lastWords: string;
   /** Whether any frame had come: a camera that worked differs from one that never did. */
   readonly hadFrames: boolean;
+  /** It ran on and gave nothing. */
+  readonly stalled: boolean;
 
-  constructor(message: string, lastWords: string, hadFrames: boolean) {
+  constructor(message: string, lastWords: string, { hadFrames, stalled }: StallVerdict) {
     super(withWords(message, lastWords));
     this.lastWords = lastWords;
     this.hadFrames = hadFrames;
+    this.stalled = stalled;
   }
 }
 
 function withWords(message: string, words: string): string {
   return words === '' ? message : `${message}: ${words}`;
+}
+
+interface StallVerdict {
+  hadFrames: boolean;
+  stalled: boolean;
 }
 
 /** Runs ffmpeg until `signal` aborts (resolves when it has really ended) or it fails (rejects). */
@@ -92,7 +100,7 @@ export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<
   if (fault instanceof Error) throw fault;
   if ('error' in ending) throw cannotRunFfmpeg(path, ending.error);
   const message = fault ?? `ffmpeg ${endingText(ending)}`;
-  throw new CaptureError(message, ffmpeg.lastWords(secrets), watch.hadFrames());
+  throw new CaptureError(message, ffmpeg.lastWords(secrets), watch.verdict());
 }
 
 function startProducer(
@@ -111,7 +119,7 @@ type Stop = (fault?: string | Error) => void;
 
 interface StallWatch {
   seen(track: number): void;
-  hadFrames(): boolean;
+  verdict(): StallVerdict;
   cancel(): void;
 }
 
@@ -121,14 +129,19 @@ function watchForStall(task: FfmpegTask, stop: Stop): StallWatch {
   const tickMs = Math.min(stallTimeoutMs, firstFrameTimeoutMs) / 8;
   const seen = new Set<number>();
   const silentMs = new Map<number, number>();
+  let stalled = false;
+  const end = (reason: string) => {
+    stalled = true;
+    stop(reason);
+  };
   const timer = clock.every(tickMs, () => {
     for (const track of vitalTracks) {
       const silent = (silentMs.get(track) ?? 0) + tickMs;
       silentMs.set(track, silent);
       if (!seen.has(track) && silent > firstFrameTimeoutMs) {
-        stop(`no frame within ${firstFrameTimeoutMs} ms`);
+        end(`no frame within ${firstFrameTimeoutMs} ms`);
       } else if (seen.has(track) && silent > stallTimeoutMs) {
-        stop(`no frame for ${stallTimeoutMs} ms`);
+        end(`no frame for ${stallTimeoutMs} ms`);
       }
     }
   });
@@ -137,7 +150,7 @@ function watchForStall(task: FfmpegTask, stop: Stop): StallWatch {
       seen.add(track);
       silentMs.set(track, 0);
     },
-    hadFrames: () => seen.size > 0,
+    verdict: () => ({ hadFrames: seen.size > 0, stalled }),
     cancel: () => timer.cancel(),
   };
 }

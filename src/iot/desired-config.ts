@@ -55,6 +55,7 @@ export class DesiredConfig {
   #work: Promise<void> | undefined;
   #refusal: Refusal | undefined;
   #shadowFault: string | undefined;
+  #localFaults: readonly string[] = [];
   #closed = false;
 
   constructor(options: DesiredConfigOptions) {
@@ -95,6 +96,12 @@ export class DesiredConfig {
   /** What is wrong with the shadow as such, e.g. that it does not answer. */
   setShadowFault(fault: string | undefined): void {
     this.#shadowFault = fault;
+    this.#report();
+  }
+
+  /** What is wrong with the layers below the shadow, where a former one of them is in force. */
+  setLocalFaults(faults: readonly string[]): void {
+    this.#localFaults = faults;
     this.#report();
   }
 
@@ -207,8 +214,8 @@ export class DesiredConfig {
   #report(): void {
     if (!this.#applied) return;
     const { version, desired } = this.#applied;
-    const faults = this.#shadowFault === undefined ? [] : [this.#shadowFault];
-    if (this.#refusal) faults.push(...this.#refusal.faults);
+    const ofShadow = this.#shadowFault === undefined ? [] : [this.#shadowFault];
+    const faults = [...ofShadow, ...this.#localFaults, ...(this.#refusal?.faults ?? [])];
     const refused = this.#refusal && { refusedVersion: this.#refusal.version };
     const state = { version, desired, faults, ...refused };
     this.#options.report(reportedDocument(state, this.#offered?.desired ?? desired));

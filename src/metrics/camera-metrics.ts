@@ -1,17 +1,22 @@
 import type { Log } from '../log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { CaptureSpeed } from './capture-speed.ts';
 import { Distribution } from './distribution.ts';
 import { entries, viewerDurations, type Durations } from './durations.ts';
 import type { SessionEvent } from './events.ts';
 import { counter, gauge, type MetricGroup, type Sample } from './sample.ts';
-import { noTotals, ViewerRecord, wireBytes, type ViewerSource } from './viewer-record.ts';
+import { noTotals, ViewerRecord, wireBytes, type LinkQuality, type ViewerSource } from './viewer-record.ts';
 
 /** A camera as it is now; counts are since the agent's start. */
 export interface CameraCondition {
-  camera: { state: string; restarts: number };
+  camera: { state: string; restarts: number; stalls: number };
   /** Pictures and sounds captured. */
   capturedFrames: number;
+  /** Pictures captured, of the best rendition. */
+  capturedPictures: number;
+  /** Pictures a second that the encoder was asked for; undefined where the source decides. */
+  wantedFps: number | undefined;
   signaling: { connected: boolean; connects: number; renewals: number };
   offers: number;
   refused: number;
@@ -39,7 +44,8 @@ export class CameraMetrics {
   readonly #viewers = new Set<ViewerRecord>();
   readonly #totals = noTotals();
   readonly #ends = new Map<string, number>();
-  readonly #quality: Record<'bitrateKbps' | 'roundTripMs' | 'lossPercent' | 'jitterMs', Distribution>;
+  readonly #quality: Record<keyof LinkQuality, Distribution>;
+  readonly #captureSpeed: CaptureSpeed;
   #startingSinceMs: number | undefined;
 
   constructor(options: CameraMetricsOptions) {
@@ -51,7 +57,9 @@ export class CameraMetrics {
       roundTripMs: new Distribution('roundTripTime', 'Milliseconds', random),
       lossPercent: new Distribution('packetLoss', 'Percent', random),
       jitterMs: new Distribution('jitter', 'Milliseconds', random),
+      estimateKbps: new Distribution('estimatedBandwidth', 'Kilobits/Second', random),
     };
+    this.#captureSpeed = new CaptureSpeed(random);
   }
 
   /** Bytes sent to viewers since the agent's start, with the headers of all layers, about. */
@@ -81,9 +89,10 @@ export class CameraMetrics {
     else this.#startingSinceMs ??= nowMs;
   }
 
-  /** Measures every viewer's link; once for each publication. */
+  /** Measures the capture and every viewer's link; once for each publication. */
   measureLinks(): void {
     const nowMs = this.#options.clock.monotonic();
+    this.#captureSpeed.measure(this.#options.condition(), nowMs);
     this.#collect();
     for (const viewer of this.#viewers) {
       const quality = viewer.quality(nowMs);
@@ -100,7 +109,11 @@ export class CameraMetrics {
     return {
       properties: { camera, channelName },
       samples: [...this.#conditionSamples(), ...this.#viewerSamples()],
-      distributions: [...this.durations.distributions, ...Object.values(this.#quality)],
+      distributions: [
+        ...this.durations.distributions,
+        ...Object.values(this.#quality),
+        this.#captureSpeed.distribution,
+      ],
     };
   }
 
@@ -109,13 +122,20 @@ export class CameraMetrics {
   }
 
   #conditionSamples(): Sample[] {
-    const { camera, signaling, offers, refused, malformed, capturedFrames } = this.#options.condition();
+    const { camera, signaling, offers, refused, malformed, capturedFrames, capturedPictures } =
+      this.#options.condition();
     return [
       ...gauge('cameraStreaming', camera.state === 'streaming' ? 1 : 0),
       ...gauge('cameraFailed', camera.state === 'failed' ? 1 : 0),
       ...gauge('signalingConnected', signaling.connected ? 1 : 0),
       counter('captureRestarts', camera.restarts),
+      counter('captureStalls', camera.stalls),
       counter('capturedFrames', capturedFrames),
+      counter('capturedPictures', capturedPictures, 'Count', {
+        name: 'captureFrameRate',
+        unit: 'Count/Second',
+        scale: 1,
+      }),
       counter('signalingConnects', signaling.connects),
       counter('signalingRenewals', signaling.renewals),
       counter('offers', offers),

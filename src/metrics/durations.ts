@@ -1,3 +1,4 @@
+import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { Distribution } from './distribution.ts';
 
@@ -31,6 +32,12 @@ export const DURATIONS = [
 ] as const;
 export type DurationName = (typeof DURATIONS)[number];
 
+/** Start and end, epoch milliseconds. */
+export interface Span {
+  startMs: number;
+  endMs: number;
+}
+
 /** Milliseconds from the offer to each stage of a viewer's connection; what has not happened is missing. */
 export interface ViewerTimeline {
   hostGathered?: number;
@@ -46,10 +53,16 @@ export interface ViewerTimeline {
 /** The durations of one camera, or of the device. */
 export class Durations {
   readonly #random: Random;
+  readonly #clock: Clock;
+  readonly #device: Durations | undefined;
   readonly #distributions = new Map<DurationName, Distribution>();
+  readonly #latest = new Map<DurationName, Span>();
 
-  constructor(random: Random) {
+  /** `device`: of a camera, those of its device. */
+  constructor(random: Random, clock: Clock, device?: Durations) {
     this.#random = random;
+    this.#clock = clock;
+    this.#device = device;
   }
 
   get distributions(): Distribution[] {
@@ -63,6 +76,13 @@ export class Durations {
       this.#distributions.set(name, distribution);
     }
     distribution.add(durationMs);
+    const endMs = this.#clock.now();
+    this.#latest.set(name, { startMs: endMs - durationMs, endMs });
+  }
+
+  /** When it was last, here or on the device; epoch milliseconds. */
+  latest(name: DurationName): Span | undefined {
+    return this.#latest.get(name) ?? this.#device?.latest(name);
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Span } from './durations.ts';
+
 /** Start and end of each step, epoch milliseconds; what did not happen (served from a cache, say) is missing and sent as 0. */
 export interface ProfilingTimes {
   signaling: Span;
@@ -11,11 +13,6 @@ export interface ProfilingTimes {
   connect?: Span;
   peerConnection: Span;
   candidateGathering: Span;
-}
-
-export interface Span {
-  startMs: number;
-  endMs: number;
 }
 
 /** The data channel that AWS's test page opens for it. */

@@ -9,6 +9,8 @@ export interface ViewerSource {
   stats(): readonly RtpSenderStats[];
   /** Type of our candidate in use: `host`, `srflx`, `prflx` or `relay`. */
   readonly route: string | undefined;
+  /** What the link is estimated to carry; undefined where that is not known. */
+  readonly estimateKbps?: number | undefined;
 }
 
 const COUNTED = [
@@ -50,6 +52,7 @@ export interface LinkQuality {
   roundTripMs: number | undefined;
   lossPercent: number | undefined;
   jitterMs: number | undefined;
+  estimateKbps: number | undefined;
 }
 
 /** RTP header with extensions, SRTP tag, UDP and IPv4: what a packet costs beyond its payload, about. */
@@ -101,6 +104,7 @@ export class ViewerRecord {
       roundTripMs: worst(stats.map(({ roundTripMs }) => roundTripMs)),
       lossPercent: lost === undefined ? undefined : 100 * lost,
       jitterMs: worst(stats.map(({ jitterMs }) => jitterMs)),
+      estimateKbps: this.source.estimateKbps,
     };
   }
 }

@@ -17,7 +17,7 @@ export interface CloudNucleus {
 export async function startCloudNucleus(
   cloud: LocalCloud,
   device: Device,
-  options: Pick<NucleusOptions, 'personality' | 'secrets'>,
+  options: Pick<NucleusOptions, 'personality' | 'secrets' | 'hurry'>,
 ): Promise<CloudNucleus> {
   const rootPath = mkdtempSync(join(tmpdir(), 'kvs-nucleus-'));
   const { hostname, port } = new URL(`mqtts://${cloud.iot.endpoint}`);

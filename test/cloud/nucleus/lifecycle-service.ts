@@ -5,6 +5,13 @@ export type ReportedState = 'RUNNING' | 'ERRORED';
 /** What a nucleus waits for the components' word on an update (a deployment's timeoutInSeconds). */
 const DEFER_TIMEOUT_MS = 60_000;
 
+export interface LifecycleOptions {
+  isLite: boolean;
+  onState: (component: string, state: ReportedState) => void;
+  /** See `NucleusOptions`. */
+  hurry: number;
+}
+
 /** UpdateState; on classic also the announcement of updates and their deferral. */
 export class LifecycleService {
   readonly operations: Record<string, Operation>;
@@ -14,7 +21,10 @@ export class LifecycleService {
   readonly #subscribers = new Set<IpcStream>();
   readonly #awaited = new Map<string, (recheckAfterMs: number) => void>();
 
-  constructor(isLite: boolean, onState: (component: string, state: ReportedState) => void) {
+  readonly #hurry: number;
+
+  constructor({ isLite, onState, hurry }: LifecycleOptions) {
+    this.#hurry = hurry;
     this.operations = {
       UpdateState: ({ state }, { component }) => {
         if (state !== 'RUNNING' && state !== 'ERRORED') throw new IpcError('InvalidArgumentsError', 'State');
@@ -40,7 +50,7 @@ export class LifecycleService {
     for (;;) {
       const recheckAfterMs = await this.#ask({ deploymentId, isGgcRestarting });
       if (recheckAfterMs <= 0) return;
-      await new Promise((resolve) => setTimeout(resolve, recheckAfterMs));
+      await new Promise((resolve) => setTimeout(resolve, recheckAfterMs / this.#hurry));
     }
   }
 

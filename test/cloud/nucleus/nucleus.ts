@@ -24,6 +24,8 @@ export interface NucleusOptions {
   broker: Broker;
   /** The role-alias exchange of the token exchange service. */
   exchange?: () => Promise<ExchangedCredentials>;
+  /** How much faster than a real one's its clock runs between two questions about a deferred update; default 1. */
+  hurry?: number;
   /** What the secret manager component holds; classic only. */
   secrets?: Record<string, string>;
 }
@@ -68,10 +70,11 @@ export class Nucleus {
     this.#options = options;
     this.personality = personality;
     this.configuration = new ConfigurationService(this.configs, isLite);
-    this.lifecycle = new LifecycleService(isLite, (component, state) => {
+    const onState = (component: string, state: ReportedState) => {
       this.reportedStates.push({ component, state });
       this.#runners.get(component)?.report(state);
-    });
+    };
+    this.lifecycle = new LifecycleService({ isLite, onState, hurry: options.hurry ?? 1 });
     const operations: Record<string, Operation> = {
       ...this.configuration.operations,
       ...this.lifecycle.operations,

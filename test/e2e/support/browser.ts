@@ -177,6 +177,18 @@ export class ViewerPage {
     return this.status(id);
   }
 
+  /** Resolves when the viewer plays again, in another session than that of `clientId`. */
+  async waitForReturn(id: string, clientId: string, timeoutMs = 30_000): Promise<void> {
+    await this.page.waitForFunction(
+      ([viewer, former]) => {
+        const { state, clientId: present } = kvs.status(viewer);
+        return state === 'playing' && present !== former;
+      },
+      [id, clientId] as const,
+      { timeout: timeoutMs, polling: 50 },
+    );
+  }
+
   /** Opens a viewer and waits for its first picture. */
   async play(camera: string): Promise<{ id: string; status: ViewerStatus }> {
     const id = await this.open(camera);

@@ -13,6 +13,7 @@ let events: SessionEvent[];
 let lines: object[];
 let metrics: CameraMetrics;
 let logDurations: boolean;
+let capturedPictures: number;
 
 const keep = (details: object) => void lines.push(details);
 const log: Log = { debug: keep, info: keep, warn: keep, error: keep, child: () => log };
@@ -22,18 +23,21 @@ beforeEach(() => {
   events = [];
   lines = [];
   logDurations = false;
+  capturedPictures = 0;
   metrics = new CameraMetrics({
     camera: 'front',
     channelName: 'shop-front',
     condition: () => ({
-      camera: { state: 'streaming', restarts: 1 },
+      camera: { state: 'streaming', restarts: 1, stalls: 1 },
       capturedFrames: 250,
+      capturedPictures,
+      wantedFps: 25,
       signaling: { connected: true, connects: 2, renewals: 1 },
       offers: 4,
       refused: 1,
       malformed: 0,
     }),
-    durations: new Durations(systemRandom),
+    durations: new Durations(systemRandom, clock),
     onEvent: (event) => events.push(event),
     logDurations: () => logDurations,
     clock,
@@ -134,6 +138,7 @@ describe('what viewers are sent', () => {
     const viewer = new Viewer('anna');
     metrics.viewerJoined(viewer);
     metrics.measureLinks();
+    viewer.estimateKbps = 3100;
     viewer.tracks = [
       stats({ payloadBytes: 250_000, roundTripMs: 30, fractionLost: 0.01, jitterMs: 2 }),
       stats({ payloadBytes: 0, roundTripMs: 40, fractionLost: 0 }),
@@ -144,6 +149,7 @@ describe('what viewers are sent', () => {
     assert.deepEqual(values('roundTripTime'), [40]);
     assert.deepEqual(values('packetLoss'), [1]);
     assert.deepEqual(values('jitter'), [2]);
+    assert.deepEqual(values('estimatedBandwidth'), [3100]);
   });
 });
 
@@ -154,6 +160,15 @@ describe('the camera', () => {
       clock.advance(100);
     }
     assert.deepEqual(values('cameraColdStart'), [200]);
+  });
+
+  test('that gives fewer pictures than asked for is slow', () => {
+    metrics.measureLinks();
+    capturedPictures = 200;
+    clock.advance(10_000);
+    metrics.measureLinks();
+    assert.deepEqual(values('captureSpeed'), [80]);
+    assert.equal(sample('captureStalls'), 1);
   });
 
   test('that failed to start has no cold start', () => {

@@ -32,6 +32,7 @@ export class Viewer implements ViewerSource {
   timeline: ViewerTimeline = {};
   tracks: RtpSenderStats[] = [];
   route: string | undefined;
+  estimateKbps: number | undefined;
 
   constructor(clientId: string) {
     this.clientId = clientId;
