@@ -70,7 +70,7 @@ export class CameraView {
     }
     const timeline = h('div', { class: 'timeline' });
     const state = h('dl', { class: 'facts' });
-    const events = h('ol', { class: 'events', 'aria-label': `What happened to ${name}` });
+    const events = h('ol', { class: 'events', tabIndex: 0, 'aria-label': `What happened to ${name}` });
     const charts = CHARTS.map((options) => ({ options, place: h('div', { class: 'card chart' }) }));
     this.#place.replaceChildren(
       card('From offer to picture', timeline),

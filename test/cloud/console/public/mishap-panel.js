@@ -9,7 +9,7 @@ export class MishapPanel {
   #panel;
   #opener;
   #outcome = h('p', { class: 'outcome', role: 'status' });
-  #list = h('ol', { class: 'events', 'aria-label': 'What the agent says' });
+  #list = h('ol', { class: 'events', tabIndex: 0, 'aria-label': 'What the agent says' });
   /** @type {AbortController | undefined} */
   #shown;
 
