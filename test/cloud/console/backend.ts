@@ -47,7 +47,7 @@ export type ConsoleEvent =
   | { kind: 'log'; at: number; level: string; msg: string; details: Record<string, unknown> }
   | { kind: 'metrics' | 'sessions' | 'alarms'; at: number; payload: JsonObject }
   | { kind: 'mishap'; at: number; name: string; text: string }
-  | { kind: 'shadow'; at: number; shadow: ShadowView };
+  | { kind: 'shadow'; at: number; /** The one that changed. */ name: string; shadow: ShadowView };
 
 /** The page's request cannot be served; `status` is HTTP's. */
 export class RefusedRequest extends Error {

@@ -110,7 +110,7 @@ export class CloudBackend implements ConsoleBackend {
       if (!(error instanceof ShadowRejection)) throw error;
       throw new RefusedRequest(error.code, `the shadow service refuses this: ${error.message}`);
     }
-    this.#shadowChanged();
+    this.#shadowChanged(SHADOW_NAME);
   }
 
   schema() {
@@ -133,12 +133,13 @@ export class CloudBackend implements ConsoleBackend {
 
   #cloudEvent(event: CloudEvent): void {
     this.#emit({ kind: 'cloud', at: event.at, event });
-    if (event.type === 'shadow' && event.operation === 'UpdateThingShadow') this.#shadowChanged();
+    if (event.type === 'shadow' && event.operation === 'UpdateThingShadow')
+      this.#shadowChanged(event.shadowName);
   }
 
-  #shadowChanged(): void {
+  #shadowChanged(name: string): void {
     const shadow = this.shadow();
-    if (shadow) this.#emit({ kind: 'shadow', at: Date.now(), shadow });
+    if (shadow) this.#emit({ kind: 'shadow', at: Date.now(), name, shadow });
   }
 
   #published(kind: (typeof TOPICS)[number], bytes: Buffer): void {

@@ -26,8 +26,7 @@ export class Chart {
   constructor(place, { title, unit, lines }) {
     this.#place = place;
     this.#data = [[], ...lines.map(() => [])];
-    const style = getComputedStyle(document.documentElement);
-    const color = (name) => style.getPropertyValue(name).trim();
+    const color = (name) => resolvedColor(place, name);
     const axis = {
       stroke: () => color('--quiet'),
       grid: { stroke: () => color('--line'), width: 1 },
@@ -89,4 +88,14 @@ export class Chart {
     const width = this.#place.clientWidth;
     if (width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT_PX });
   }
+}
+
+/** A canvas does not know `light-dark()`; an element does. */
+function resolvedColor(place, name) {
+  const probe = document.createElement('i');
+  probe.style.color = `var(${name})`;
+  place.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }

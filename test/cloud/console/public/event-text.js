@@ -25,7 +25,9 @@ const TEXTS = {
     tone: state === 'raised' ? 'bad' : 'good',
   }),
   metrics: () => undefined,
-  shadow: ({ shadow }) => ({ text: `shadow is at version ${shadow.version}` }),
+  shadow: ({ name, shadow }) => ({
+    text: name.endsWith('-status') ? 'status reported' : `version ${shadow.version}`,
+  }),
 };
 
 function detailText(details) {
