@@ -57,10 +57,10 @@ describe('the console', () => {
         await page.setViewportSize(viewport);
         await page.screenshot({ path: join(SCREENSHOTS, `${name}-${device}-${scheme}.png`) });
         assert.deepEqual(await seriousFindings(), [], `${name}, ${device}, ${scheme}`);
-        const overflow: unknown = await page.evaluate(
-          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        const overflow = Number(
+          await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'),
         );
-        assert.ok(Number(overflow) <= 0, `${name} on a ${device} is ${overflow} pixels too wide`);
+        assert.ok(overflow <= 0, `${name} on a ${device} is ${overflow} pixels too wide`);
       }
     }
     await page.setViewportSize(DESKTOP);
@@ -176,8 +176,8 @@ describe('the console', () => {
   });
 
   test("lets no other site's page in", async () => {
-    const post = (headers: Record<string, string>) =>
-      fetch(`${site.console.url}api/mishaps/drop-signaling`, { method: 'POST', headers });
+    const address = `${site.console.url}api/mishaps/drop-signaling`;
+    const post = (headers: Record<string, string>) => fetch(address, { method: 'POST', headers });
     assert.equal((await post({ origin: 'https://example.com' })).status, 403);
     assert.equal((await post({ origin: 'null' })).status, 403);
     assert.equal((await post({})).status, 200);
