@@ -5,20 +5,22 @@ import { MetricsPublisher } from '../../../src/metrics/publisher.ts';
 import { counter, gauge, type MetricGroup } from '../../../src/metrics/sample.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
-import { startLocalCloud, type Device, type LocalCloud } from '../../cloud/local-cloud.ts';
+import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { checkedEmf, dimensionsOf, type EmfDocument } from '../../unit/metrics/support/emf-schema.ts';
-import { closeCloud, connected, ConnectedDevice, disconnected, quiet } from '../iot/support/device.ts';
+import { closeCloud, ConnectedDevice, quiet } from '../iot/support/device.ts';
+import { startDevice, UPLINKS, type LinkedDevice, type Uplink } from '../iot/support/uplink.ts';
 
-describe('over MQTT', () => {
+for (const uplink of UPLINKS)
+  describe(`metrics over ${uplink}`, { timeout: 30_000 }, () => describePublishing(uplink));
+
+function describePublishing(uplink: Uplink): void {
   let cloud: LocalCloud;
-  let device: Device;
   let connection: ConnectedDevice | undefined;
   let documents: EmfDocument[] = [];
   let heard = Promise.withResolvers<void>();
 
   before(async () => {
     cloud = await startLocalCloud({ iotCore: true });
-    device = await cloud.createDevice('metrics-1');
     await cloud.iot.mqtt.subscribe('kvs-webrtc/metrics-1/metrics', (_, payload) => {
       documents.push(checkedEmf(payload.toString()));
       heard.resolve();
@@ -31,16 +33,19 @@ describe('over MQTT', () => {
   });
   after(() => closeCloud(cloud));
 
+  async function connect(): Promise<LinkedDevice> {
+    const link = await startDevice(cloud, 'metrics-1', uplink);
+    connection = link.device;
+    return link;
+  }
+
   test('documents arrive at the thing’s topic every interval, with thing and camera as properties only', async () => {
-    connection = new ConnectedDevice(cloud, device);
-    const { bus } = connection;
-    connection.start();
-    await connected(bus);
+    const { device } = await connect();
     const properties = { camera: 'front', channelName: 'shop-front' };
-    const publisher = publisherOf(connection, () => [
+    const publisher = publisherOf(device, () => [
       { properties, samples: gauge('viewers', 2), distributions: [] },
     ]);
-    connection.run('metrics', (signal) => publisher.run(signal));
+    device.run('metrics', (signal) => publisher.run(signal));
     await heard.promise;
     const [document] = documents;
     assert.ok(document);
@@ -52,13 +57,10 @@ describe('over MQTT', () => {
     );
   });
 
-  test('through a broker’s restart every count arrives once: what is counted while away comes afterwards', async () => {
-    connection = new ConnectedDevice(cloud, device);
-    const { bus } = connection;
-    connection.start();
-    await connected(bus);
+  test('through an outage every count arrives once: what is counted while away comes afterwards', async () => {
+    const { device, cut, restore } = await connect();
     let total = 0;
-    const publisher = publisherOf(connection, () => [
+    const publisher = publisherOf(device, () => [
       { properties: {}, samples: [counter('packets', total)], distributions: [] },
     ]);
     const count = async (packets: number) => {
@@ -66,19 +68,17 @@ describe('over MQTT', () => {
       await publisher.publish();
     };
     await count(10);
-    await cloud.iot.stop();
-    await disconnected(bus);
+    await cut();
     await count(100);
     await count(1000);
-    await cloud.iot.start();
-    await connected(bus);
+    await restore();
     await count(10_000);
     await count(0);
 
     // The broker acknowledges before it forwards: one more message behind the last one.
     const last = Promise.withResolvers<void>();
     await cloud.iot.mqtt.subscribe('kvs-webrtc/metrics-1/last', () => last.resolve());
-    await bus.publish('kvs-webrtc/metrics-1/last', '');
+    await device.bus.publish('kvs-webrtc/metrics-1/last', '');
     await last.promise;
     assert.deepEqual(
       documents.map(({ packets }) => packets),
@@ -88,8 +88,9 @@ describe('over MQTT', () => {
   });
 
   test('events that happen while away arrive in order when the connection is back, each with its id', async () => {
-    connection = new ConnectedDevice(cloud, device);
-    const events = new Events(connection.bus, 'metrics-1', 'run-7');
+    const { device, cut, restore } = await connect();
+    await cut();
+    const events = new Events(device.bus, 'metrics-1', 'run-7');
     const arrived: { topic: string; payload: unknown }[] = [];
     const both = Promise.withResolvers<void>();
     await cloud.iot.mqtt.subscribe('kvs-webrtc/metrics-1/+', (topic, payload) => {
@@ -114,14 +115,14 @@ describe('over MQTT', () => {
     } as const;
     events.alarm(alarm);
     events.session(joined);
-    connection.start();
+    await restore();
     await both.promise;
     assert.deepEqual(arrived, [
       { topic: 'kvs-webrtc/metrics-1/alarms', payload: { eventId: 'run-7-1', ...alarm } },
       { topic: 'kvs-webrtc/metrics-1/sessions', payload: { eventId: 'run-7-2', ...joined } },
     ]);
   });
-});
+}
 
 function publisherOf({ bus }: ConnectedDevice, collect: () => MetricGroup[]): MetricsPublisher {
   return new MetricsPublisher({
