@@ -16,8 +16,8 @@ const THING = 'metered';
 const CHANNEL = 'metered-front';
 /** Each answer of the cloud that the agent times is this late. */
 const DELAY_MS = 1000;
-/** What a request costs beside the delay: connection, TLS, the SDK's first use. */
-const OVERHEAD_MS = 400;
+/** Two clocks of one machine, each read to the millisecond. */
+const CLOCK_GRAIN_MS = 2;
 const INTERVAL_SECONDS = 1;
 
 interface Message {
@@ -102,13 +102,19 @@ describe('metrics of a running agent', () => {
   }
 
   test('requests take as long as the cloud takes', async (t) => {
-    for (const name of ['describeChannel', 'getEndpoints', 'getCredentials']) {
+    let togetherMs = 0;
+    for (const name of ['getCredentials', 'describeChannel', 'getEndpoints']) {
       const [durationMs = 0] = await metric(name);
       t.diagnostic(`${name}: ${durationMs} ms for an answer ${DELAY_MS} ms late`);
-      assert.ok(durationMs >= DELAY_MS && durationMs < DELAY_MS + OVERHEAD_MS, `${name}: ${durationMs} ms`);
+      assert.ok(durationMs >= DELAY_MS, `${name}: ${durationMs} ms`);
+      togetherMs += durationMs;
     }
     const [connectMs = -1] = await metric('connectAsMaster');
-    assert.ok(connectMs > 0 && connectMs < OVERHEAD_MS, `connectAsMaster: ${connectMs} ms`);
+    assert.ok(connectMs > 0, `connectAsMaster: ${connectMs} ms`);
+    // One after the other, and nothing counted twice: together they fit in between start and connection.
+    const [connected] = cloud.events.select('connected', { role: 'MASTER' });
+    const tookMs = (connected?.at ?? 0) - agent.startedAt;
+    assert.ok(togetherMs + connectMs <= tookMs + CLOCK_GRAIN_MS, `${togetherMs + connectMs} of ${tookMs} ms`);
   });
 
   test('a viewer’s summary agrees with the cloud, the browser and the log', async (t) => {
