@@ -155,6 +155,7 @@ export class CameraMetrics {
       }),
       counter('sentPackets', totals.packets),
       counter('sentFrames', totals.frames),
+      counter('skippedFrames', totals.skippedFrames),
       counter('gopReplays', totals.replays),
       counter('retransmittedPackets', totals.retransmittedPackets),
       counter('nackedPackets', totals.nackedPackets),

@@ -171,6 +171,11 @@ export class ViewerSession {
     return this.#options.transport.selectedPair()?.local.type ?? this.#route;
   }
 
+  /** What the link is estimated to carry; undefined where that is not known. */
+  get estimateKbps(): number | undefined {
+    return this.picture?.estimate?.kbps;
+  }
+
   /** Nothing has shown yet that there is anybody behind the offer. */
   get silent(): boolean {
     return !this.#options.transport.heard;
