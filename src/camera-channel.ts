@@ -81,7 +81,9 @@ export class CameraChannel {
     this.name = name;
     this.#options = options;
     this.#config = config;
-    this.#video = new RenditionStreams(config, clock);
+    this.#video = new RenditionStreams(config, clock, (rendition) =>
+      this.#camera.acquireRendition(rendition),
+    );
     this.#audio = config.audio.enabled ? new MediaStream({ codec: config.audio.codec, clock }) : undefined;
     this.metrics = new CameraMetrics({
       ...options.metrics,
@@ -93,7 +95,9 @@ export class CameraChannel {
       log,
     });
     const onCameraStatus = () => {
-      this.metrics.cameraState(this.#camera.status().state);
+      const { state, tracks } = this.#camera.status();
+      this.#video.running(Object.keys(tracks));
+      this.metrics.cameraState(state);
       onStatus();
     };
     const onUnit = (track: string, unit: AccessUnit) => this.#push(track, unit);

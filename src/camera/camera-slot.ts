@@ -2,6 +2,12 @@ import type { CameraConfig } from '../config/config.ts';
 import type { Camera, CameraStatus } from './camera.ts';
 import type { AccessUnitListener } from './camera.ts';
 
+/** Somebody who holds the camera, and what of it. */
+interface Holder {
+  take: (camera: Camera) => { release(): void };
+  release: () => void;
+}
+
 /**
  * The place of one camera, whose capture can be replaced while it is used: whoever holds it keeps holding it, and listeners hear the
  * new one after the old one has ended, so that a device is never opened twice.
@@ -10,7 +16,7 @@ export class CameraSlot {
   readonly #create: (config: CameraConfig) => Camera;
   readonly #listener: AccessUnitListener;
   readonly #onStatus: () => void;
-  readonly #holders = new Set<{ release: () => void }>();
+  readonly #holders = new Set<Holder>();
   #camera: Camera;
   #next: { camera: Camera; running: () => void } | undefined;
   #stopCurrent: () => void = () => {};
@@ -33,7 +39,16 @@ export class CameraSlot {
 
   /** Keeps the camera, and any that replaces it, running until released (idempotent). */
   acquire(): { release(): void } {
-    const holder = { release: () => {} };
+    return this.#acquire((camera) => camera.acquire());
+  }
+
+  /** Has the camera, and any that replaces it, produce a rendition until released (idempotent). */
+  acquireRendition(name: string): { release(): void } {
+    return this.#acquire((camera) => camera.acquireRendition(name));
+  }
+
+  #acquire(take: Holder['take']): { release(): void } {
+    const holder: Holder = { take, release: () => {} };
     this.#hold(holder);
     return {
       release: () => {
@@ -71,8 +86,8 @@ export class CameraSlot {
     running();
   }
 
-  #hold(holder: { release: () => void }): void {
-    const lease = this.#camera.acquire();
+  #hold(holder: Holder): void {
+    const lease = holder.take(this.#camera);
     holder.release = () => lease.release();
     this.#holders.add(holder);
   }

@@ -11,6 +11,7 @@ import { planInputs, type InputPlan } from './capture-plan.ts';
 import { Demand } from './demand.ts';
 import { ffmpegAt } from './ffmpeg-probe.ts';
 import { CaptureError } from './ffmpeg-process.ts';
+import { RenditionDemand } from './rendition-demand.ts';
 import type { TrackInfo } from './track-reader.ts';
 
 export interface CameraStatus {
@@ -26,7 +27,7 @@ export interface CameraStatus {
   restarts: number;
   /** Those after a capture that ran on and gave nothing. */
   stalls: number;
-  /** What each track turned out to be, by its name (a rendition's name, or `audio`). */
+  /** What each track that runs turned out to be, by its name (a rendition's name, or `audio`). */
   tracks: Record<string, TrackInfo>;
 }
 
@@ -56,6 +57,7 @@ const PROBE_MS = 15_000;
 export class Camera {
   readonly #options: CameraOptions;
   readonly #demand: Demand;
+  readonly #wants: RenditionDemand;
   readonly #inputs: CaptureInput[];
   readonly #audio: AudioTrack;
   readonly #unitListeners = new Set<AccessUnitListener>();
@@ -72,6 +74,7 @@ export class Camera {
     this.#options = options;
     const { config, clock } = options;
     this.#demand = new Demand(clock, config.idleGraceSeconds * 1000);
+    this.#wants = new RenditionDemand(Object.keys(config.video.renditions), clock);
     this.#inputs = planInputs(config).map((plan) => this.#createInput(plan));
     this.#audio = new AudioTrack({
       codec: config.audio.codec,
@@ -85,6 +88,11 @@ export class Camera {
   /** Keeps the camera on until `release` (idempotent); the first one starts it at once. */
   acquire(): { release(): void } {
     return this.#demand.acquire();
+  }
+
+  /** Has a rendition produced while the camera is on, until `release` (idempotent). Without any, it is the best one. */
+  acquireRendition(name: string): { release(): void } {
+    return this.#wants.acquire(name);
   }
 
   /** Returns the function that ends it. What a listener throws is logged and harms nobody else. */
@@ -133,29 +141,53 @@ export class Camera {
 
   /** Captures while the camera is wanted. */
   async #capture(signal: AbortSignal): Promise<void> {
-    const { clock, random, log, config } = this.#options;
+    const { config } = this.#options;
     const session = new AbortController();
     const stop = () => session.abort();
     signal.addEventListener('abort', stop, { once: true });
     this.#demand.onChange((wanted) => !wanted && stop());
     this.#setState('starting');
     if (config.audio.enabled) this.#audio.start();
-    await Promise.all(
-      this.#inputs.map((input) =>
-        supervise((runSignal) => input.run(runSignal), session.signal, {
+    const forget = this.#wants.onChange(() => this.#wantsChanged());
+    await Promise.all(this.#inputs.map((input) => this.#runWhileWanted(input, session.signal)));
+    forget();
+    signal.removeEventListener('abort', stop);
+    this.#audio.stop();
+    this.#tracks = {};
+    this.#setState('off');
+  }
+
+  async #runWhileWanted(input: CaptureInput, signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#options;
+    while (!signal.aborted) {
+      const turn = new AbortController();
+      const forget = this.#wants.onChange(() => input.isWanted !== wasWanted && turn.abort());
+      const wasWanted = input.isWanted;
+      const until = AbortSignal.any([signal, turn.signal]);
+      if (!wasWanted) await aborted(until);
+      else
+        await supervise((runSignal) => input.run(runSignal), until, {
           name: `capture ${input.name}`,
           clock,
           random,
           log,
           backoff: CAPTURE_BACKOFF,
           onFailure: (error) => this.#failed(input, error),
-        }),
-      ),
+        });
+      forget();
+      if (!signal.aborted && this.#reasons.delete(input.name)) this.#changed();
+    }
+  }
+
+  /** A rendition that nobody wants any more has no track. */
+  #wantsChanged(): void {
+    for (const input of this.#inputs) input.wantsChanged();
+    const running = Object.entries(this.#tracks).filter(
+      ([name]) => name === 'audio' || this.#wants.isWanted(name),
     );
-    signal.removeEventListener('abort', stop);
-    this.#audio.stop();
-    this.#tracks = {};
-    this.#setState('off');
+    if (running.length === Object.keys(this.#tracks).length) return;
+    this.#tracks = Object.fromEntries(running);
+    this.#changed();
   }
 
   #demandChange(signal: AbortSignal): Promise<void> {
@@ -193,6 +225,7 @@ export class Camera {
       resolveCredentials,
       clock,
       log,
+      isWanted: (rendition) => this.#wants.isWanted(rendition),
       onAccessUnit: (track, unit, info) => {
         if (this.#reasons.delete(plan.name)) this.#changed();
         this.#accessUnit(track, unit, info);
@@ -201,6 +234,8 @@ export class Camera {
   }
 
   #accessUnit(track: string, unit: AccessUnit, info: TrackInfo | undefined): void {
+    // What was on its way when its last viewer left would be a stream with a hole.
+    if (track !== 'audio' && !this.#wants.isWanted(track)) return;
     if (info !== undefined && this.#tracks[track] !== info) {
       this.#tracks = { ...this.#tracks, [track]: info };
       this.#changed();

@@ -24,6 +24,8 @@ export interface CaptureInputOptions {
   resolveCredentials: ResolveCredentials | undefined;
   clock: Clock;
   log: Log;
+  /** Whether a rendition is wanted just now. */
+  isWanted: (rendition: string) => boolean;
   /** `info` is the same object until something about the track changes. */
   onAccessUnit: (track: string, unit: AccessUnit, info: TrackInfo | undefined) => void;
 }
@@ -32,6 +34,7 @@ export interface CaptureInputOptions {
 export class CaptureInput {
   readonly #options: CaptureInputOptions;
   #facts: InputFacts = NO_FACTS;
+  #setGates = () => {};
 
   constructor(options: CaptureInputOptions) {
     this.#options = options;
@@ -39,6 +42,18 @@ export class CaptureInput {
 
   get name(): InputPlan['name'] {
     return this.#options.plan.name;
+  }
+
+  /** Whether there is reason to run: the main input and the microphone always have one. */
+  get isWanted(): boolean {
+    const { plan, isWanted } = this.#options;
+    const onDemand = plan.name === 'sub' || plan.name === 'ladder';
+    return !onDemand || plan.tracks.some(({ name }) => isWanted(name));
+  }
+
+  /** Other renditions are wanted than before. */
+  wantsChanged(): void {
+    this.#setGates();
   }
 
   /** Resolves on abort, rejects when the capture failed. */
@@ -77,18 +92,18 @@ export class CaptureInput {
     const timeline = new Timeline(clock);
     const fussy = config.video.encoder !== 'copy';
     const readers = plan.tracks.map((track, index) => new TrackReader(track, index, timeline, fussy));
-    const videos = plan.tracks.flatMap(({ kind }, index) => (kind === 'video' ? [index] : []));
-    const task = {
-      ...ffmpegArgs(plan, context),
-      path: ffmpeg.path,
-      nice,
-      trackCount: plan.tracks.length,
-      vitalTracks: videos.length > 0 ? videos : plan.tracks.map((_, index) => index),
-      clock,
-    };
+    const hasPicture = plan.tracks.some(({ kind }) => kind === 'video');
+    const args = ffmpegArgs(plan, context);
+    const task = { ...args, path: ffmpeg.path, nice, trackCount: plan.tracks.length, clock };
     await runFfmpeg(
       {
         ...task,
+        isVital: (index) => {
+          const track = plan.tracks[index];
+          if (track?.kind !== 'video') return !hasPicture;
+          return !args.gates.has(track.name) || context.isWanted(track.name);
+        },
+        onRunning: args.gates.size > 0 ? (tell) => this.#tendGates(args.gates, tell) : undefined,
         onPacket: (index, packet, stream) => {
           const unit = readers[index]?.read(packet, stream);
           if (unit) onAccessUnit(plan.tracks[index]?.name ?? '', unit, readers[index]?.info);
@@ -98,9 +113,23 @@ export class CaptureInput {
     );
   }
 
+  /** ffmpeg hears on its standard input, within 100 ms, which renditions it is to encode. */
+  #tendGates(gates: ReadonlyMap<string, string>, tell: (command: string) => void): void {
+    const { isWanted } = this.#options;
+    const isOpen = new Map([...gates.keys()].map((rendition) => [rendition, isWanted(rendition)]));
+    this.#setGates = () => {
+      for (const [rendition, filter] of gates) {
+        const open = isWanted(rendition);
+        if (isOpen.get(rendition) === open) continue;
+        isOpen.set(rendition, open);
+        tell(`c${filter} -1 enable ${open ? 0 : 1}\n`);
+      }
+    };
+  }
+
   /** The plan as far as it is known, and all that its arguments depend on. */
   async #prepare(): Promise<{ plan: InputPlan; context: ArgsContext }> {
-    const { config, ffmpeg } = this.#options;
+    const { config, ffmpeg, isWanted } = this.#options;
     const { source } = this.#options.plan;
     const capabilities = await ffmpeg.capabilities();
     const { v4l2Format, facts } = await this.#deviceFormat();
@@ -116,6 +145,7 @@ export class CaptureInput {
       config,
       capabilities,
       encoder,
+      isWanted,
       ...(v4l2Format && { v4l2Format }),
       ...(credentials && { credentials }),
     };

@@ -17,7 +17,8 @@ export type InputSource =
   | { type: 'alsa'; device: string }
   | { type: 'rtsp'; url: string; transport: 'tcp' | 'udp' };
 
-export type InputName = 'main' | 'sub' | 'microphone';
+/** `sub`, `ladder`: renditions that have a process of their own, which runs while one of them is wanted. */
+export type InputName = 'main' | 'sub' | 'ladder' | 'microphone';
 
 /** One ffmpeg process: one input and the tracks made from it. */
 export interface InputPlan {
@@ -69,7 +70,10 @@ function planDevice(
   return inputs;
 }
 
-/** The second rendition comes from the camera's sub stream where there is one. */
+/**
+ * The second rendition comes from the camera's sub stream where there is one. What has to be encoded beside a stream that is passed
+ * through has a connection to the camera of its own: while nobody wants it, nothing is decoded.
+ */
 function planRtsp(
   source: Extract<SourceConfig, { type: 'rtsp' }>,
   tracks: TrackPlan[],
@@ -77,19 +81,19 @@ function planRtsp(
 ): InputPlan[] {
   const transport = source.transport ?? 'tcp';
   const main: InputSource = { type: 'rtsp', url: source.url, transport };
-  const second = tracks[1];
-  if (source.subUrl === undefined || second?.kind !== 'video') {
-    return [{ name: 'main', source: main, tracks: [...tracks, ...sound] }];
+  const [best, second, ...lower] = tracks;
+  const passThrough = best?.kind === 'video' && best.passThrough;
+  const inputs: InputPlan[] = [];
+  const encoded = source.subUrl === undefined && second ? [second, ...lower] : lower;
+  const apart = passThrough ? encoded : [];
+  const together = passThrough ? [] : encoded;
+  inputs.push({ name: 'main', source: main, tracks: [...(best ? [best] : []), ...together, ...sound] });
+  if (source.subUrl !== undefined && second?.kind === 'video') {
+    const sub: InputSource = { type: 'rtsp', url: source.subUrl, transport };
+    inputs.push({ name: 'sub', source: sub, tracks: [{ ...second, passThrough }] });
   }
-  const passThrough = tracks[0]?.kind === 'video' && tracks[0].passThrough;
-  return [
-    { name: 'main', source: main, tracks: [...tracks.filter((track) => track !== second), ...sound] },
-    {
-      name: 'sub',
-      source: { type: 'rtsp', url: source.subUrl, transport },
-      tracks: [{ ...second, passThrough }],
-    },
-  ];
+  if (apart.length > 0) inputs.push({ name: 'ladder', source: main, tracks: apart });
+  return inputs;
 }
 
 /** `auto` and `copy` pass a source through unless its picture has to be changed. */

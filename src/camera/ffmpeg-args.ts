@@ -3,7 +3,7 @@ import type { InputPlan, TrackPlan } from './capture-plan.ts';
 import type { FfmpegCapabilities } from './ffmpeg-probe.ts';
 import { pictureFilters, renditionFilters } from './picture-filters.ts';
 import { sourceArgs, type SourceArgs, type SourceContext } from './source-args.ts';
-import { TEST_AUDIO_GRAPH, testVideoGraph } from './test-source.ts';
+import { testInputArgs } from './test-source.ts';
 import { deviceArgs, encoderArgs } from './video-encoders.ts';
 
 /** What the arguments depend on beside the plan. */
@@ -12,6 +12,13 @@ export interface ArgsContext extends Omit<SourceContext, 'version'> {
   capabilities: FfmpegCapabilities;
   /** Name of ffmpeg's encoder for the tracks that are not passed through. */
   encoder: string;
+  /** Renditions that are encoded from the start; the others when their gates are opened. */
+  isWanted: (rendition: string) => boolean;
+}
+
+export interface CaptureArgs extends SourceArgs {
+  /** By track: the filter that keeps its pictures from being encoded, and is told on ffmpeg's standard input to let them through. */
+  gates: ReadonlyMap<string, string>;
 }
 
 type VideoTrack = Extract<TrackPlan, { kind: 'video' }>;
@@ -20,15 +27,23 @@ type VideoTrack = Extract<TrackPlan, { kind: 'video' }>;
  * The whole command line of one capture process (without the program). Track n of the plan is written as NUT
  * to file descriptor 3 + n: with one muxer a track, none waits for another's packets to be interleaved.
  */
-export function ffmpegArgs(input: InputPlan, context: ArgsContext): SourceArgs {
+export function ffmpegArgs(input: InputPlan, context: ArgsContext): CaptureArgs {
   const { version } = context.capabilities;
-  const source = sourceArgs(input, { ...context, version });
+  const fps = Math.max(1, ...input.tracks.map((track) => (track.kind === 'video' ? track.rendition.fps : 1)));
+  const source =
+    input.source.type === 'test'
+      ? testSource(input, context)
+      : sourceArgs(input.source, fps, { ...context, version });
   const encoded = input.tracks.filter(
     (track): track is VideoTrack => track.kind === 'video' && !track.passThrough,
   );
-  const graph = input.source.type === 'test' ? testGraph(input, context) : encodeGraph(encoded, context);
+  const stdinIsFree = source.stdinText === undefined && source.producer === undefined;
+  const videos = input.tracks.filter(({ kind }) => kind === 'video');
+  const isGated = stdinIsFree && videos.length > 1;
+  const gates = new Map(isGated ? encoded.map((track) => [track.name, gate(track)]) : []);
+  const graph = encodeGraph(encoded, gates, context);
   const args = ['-hide_banner', '-nostats', '-loglevel', 'warning', '-copyts'];
-  if (source.stdinText === undefined && source.producer === undefined) args.push('-nostdin');
+  if (stdinIsFree && gates.size === 0) args.push('-nostdin');
   if (encoded.length > 0) args.push(...deviceArgs(context.encoder));
   args.push(...source.args);
   if (graph !== '') args.push('-filter_complex_threads', '1', '-filter_complex', graph);
@@ -36,16 +51,15 @@ export function ffmpegArgs(input: InputPlan, context: ArgsContext): SourceArgs {
     args.push(...trackArgs(track, input, context));
     args.push('-f', 'nut', '-write_index', '0', '-flush_packets', '1', `pipe:${3 + index}`);
   }
-  return { ...source, args };
+  return { ...source, args, gates };
 }
 
 function trackArgs(track: TrackPlan, input: InputPlan, context: ArgsContext): string[] {
   const isTest = input.source.type === 'test';
   if (track.kind === 'audio') {
     const codec = audioArgs(track.codec, context);
-    if (isTest) return ['-map', '[audio]', ...codec];
     // Real sources have gaps and drift: they are filled and stretched.
-    const filters = ['aresample=async=1', ...audioFrames(track.codec)];
+    const filters = [isTest ? 'anull' : 'aresample=async=1', ...audioFrames(track.codec)];
     return ['-map', '0:a:0', ...codec, '-af', filters.join(',')];
   }
   if (track.passThrough) return ['-map', '0:v:0', '-c:v', 'copy'];
@@ -77,35 +91,44 @@ function label(track: VideoTrack): string {
   return `v${Buffer.from(track.name).toString('hex')}`;
 }
 
-function testGraph(input: InputPlan, context: ArgsContext): string {
-  const videos = input.tracks.filter((track): track is VideoTrack => track.kind === 'video');
-  const largest = {
-    width: Math.max(...videos.map(({ rendition }) => rendition.width)),
-    height: Math.max(...videos.map(({ rendition }) => rendition.height)),
-    fps: Math.max(...videos.map(({ rendition }) => rendition.fps)),
-    bitrateKbps: 0,
-  };
-  const { drawText } = context.capabilities;
-  const filters = [testVideoGraph(largest, drawText), ...pictureFilters(context.config, drawText)];
-  const graphs = [`${filters.join(',')},${split(videos, context)}`];
-  for (const track of input.tracks) {
-    if (track.kind !== 'audio') continue;
-    graphs.push(`${[TEST_AUDIO_GRAPH, ...audioFrames(track.codec)].join(',')}[audio]`);
-  }
-  return graphs.join(';');
+/** Name of the filter that stands before a rendition. */
+function gate(track: VideoTrack): string {
+  return `metadata@${label(track)}`;
 }
 
-function encodeGraph(encoded: VideoTrack[], context: ArgsContext): string {
+function testSource(input: InputPlan, context: ArgsContext): SourceArgs {
+  const renditions = input.tracks.flatMap((track) => (track.kind === 'video' ? [track.rendition] : []));
+  const largest = {
+    width: Math.max(...renditions.map(({ width }) => width)),
+    height: Math.max(...renditions.map(({ height }) => height)),
+    fps: Math.max(...renditions.map(({ fps }) => fps)),
+    bitrateKbps: 0,
+  };
+  const hasSound = input.tracks.some(({ kind }) => kind === 'audio');
+  const args = testInputArgs(largest, hasSound, context.capabilities.drawText);
+  return { args, secrets: [], firstFrameTimeoutMs: 5000, stallTimeoutMs: 3000 };
+}
+
+function encodeGraph(
+  encoded: VideoTrack[],
+  gates: ReadonlyMap<string, string>,
+  context: ArgsContext,
+): string {
   if (encoded.length === 0) return '';
   const filters = pictureFilters(context.config, context.capabilities.drawText);
-  return `[0:v:0]${[...filters, split(encoded, context)].join(',')}`;
+  return `[0:v:0]${[...filters, split(encoded, gates, context)].join(',')}`;
 }
 
 /** Divides one picture into the renditions, each ending in its label. */
-function split(videos: VideoTrack[], { encoder, config }: ArgsContext): string {
+function split(videos: VideoTrack[], gates: ReadonlyMap<string, string>, context: ArgsContext): string {
+  const { encoder, config, isWanted } = context;
   const branches = videos.map((track) => {
     const { filter } = encoderArgs(encoder, track.rendition, config.video.keyframeIntervalSeconds);
-    return `${[...renditionFilters(track.rendition), filter].join(',')}[${label(track)}]`;
+    const name = gates.get(track.name);
+    // Enabled, it selects what has an entry that nothing has: no picture.
+    const closed = isWanted(track.name) ? 0 : 1;
+    const gateFilter = name === undefined ? [] : [`${name}=mode=select:key=none:enable=${closed}`];
+    return `${[...gateFilter, ...renditionFilters(track.rendition), filter].join(',')}[${label(track)}]`;
   });
   if (branches.length === 1) return branches.join('');
   const inner = branches.map((_, index) => `[s${index}]`);

@@ -19,8 +19,10 @@ export interface FfmpegTask {
   producer?: readonly string[];
   /** Never shown in an error. */
   secrets: readonly string[];
-  /** The tracks that must not fall silent. */
-  vitalTracks: readonly number[];
+  /** Whether a track must not be silent just now. */
+  isVital: (track: number) => boolean;
+  /** Handed the way to tell the running ffmpeg something; ffmpeg then has a standard input for that. */
+  onRunning?: ((tell: (command: string) => void) => void) | undefined;
   firstFrameTimeoutMs: number;
   stallTimeoutMs: number;
   clock: Clock;
@@ -59,10 +61,11 @@ interface StallVerdict {
 export async function runFfmpeg(task: FfmpegTask, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const { path, args, nice, clock, secrets, trackCount } = task;
-  const stdin = task.stdinText !== undefined || task.producer !== undefined;
+  const stdin = [task.stdinText, task.producer, task.onRunning].some((use) => use !== undefined);
   const ffmpeg = new ChildProgram({ path, args, stdin, stdout: false, extraPipes: trackCount, nice, clock });
   const producer = task.producer && startProducer(task.producer, ffmpeg, task);
   if (task.stdinText !== undefined) ffmpeg.stdin?.end(task.stdinText);
+  task.onRunning?.((command) => void ffmpeg.stdin?.write(command));
 
   let fault: string | Error | undefined;
   let stopping = false;
@@ -125,7 +128,7 @@ interface StallWatch {
 
 /** Counts in ticks, not in time: an agent that was busy itself does not blame the camera. */
 function watchForStall(task: FfmpegTask, stop: Stop): StallWatch {
-  const { clock, vitalTracks, firstFrameTimeoutMs, stallTimeoutMs } = task;
+  const { clock, trackCount, isVital, firstFrameTimeoutMs, stallTimeoutMs } = task;
   const tickMs = Math.min(stallTimeoutMs, firstFrameTimeoutMs) / 8;
   const seen = new Set<number>();
   const silentMs = new Map<number, number>();
@@ -135,7 +138,11 @@ function watchForStall(task: FfmpegTask, stop: Stop): StallWatch {
     stop(reason);
   };
   const timer = clock.every(tickMs, () => {
-    for (const track of vitalTracks) {
+    for (let track = 0; track < trackCount; track += 1) {
+      if (!isVital(track)) {
+        silentMs.delete(track);
+        continue;
+      }
       const silent = (silentMs.get(track) ?? 0) + tickMs;
       silentMs.set(track, silent);
       if (!seen.has(track) && silent > firstFrameTimeoutMs) {

@@ -9,27 +9,29 @@ export type OfferedRendition = Readonly<RenditionConfig & { name: string }>;
 /** The video of one camera: a stream with its GOP cache for each rendition, kept through every change of the capture. */
 export class RenditionStreams {
   readonly #clock: Clock;
+  readonly #want: (name: string) => { release(): void };
   readonly #streams = new Map<string, MediaStream>();
   readonly #listeners = new Set<() => void>();
   #config: CameraConfig;
 
-  constructor(config: CameraConfig, clock: Clock) {
+  /** @param want Has a rendition produced until released. */
+  constructor(config: CameraConfig, clock: Clock, want: (name: string) => { release(): void }) {
     this.#config = config;
+    this.#want = want;
     this.#clock = clock;
     this.#open();
   }
 
   /** Best first, never empty. */
   list(): readonly OfferedRendition[] {
-    const best = Object.entries(this.#config.video.renditions).slice(0, 1);
-    return best.map(([name, rendition]) => ({ name, ...rendition }));
+    return Object.entries(this.#config.video.renditions).map(([name, rendition]) => ({ name, ...rendition }));
   }
 
   /** @throws Error for a name that is not in the list. */
   lease(name: string): { readonly stream: MediaStream; release(): void } {
     const stream = this.#streams.get(name);
     if (!stream) throw new Error(`the camera has no rendition "${name}"`);
-    return { stream, release: () => {} };
+    return { stream, ...this.#want(name) };
   }
 
   /** Told after the list has changed. Returns the function that ends it. */
@@ -41,6 +43,11 @@ export class RenditionStreams {
   /** Takes a rendition's next access unit; what nobody can ask for is dropped. */
   push(name: string, unit: AccessUnit): void {
     this.#streams.get(name)?.push(unit);
+  }
+
+  /** Only these are produced now: what the others have cached is of another time than what will follow it. */
+  running(names: readonly string[]): void {
+    for (const [name, stream] of this.#streams) if (!names.includes(name)) stream.markDamaged();
   }
 
   /** Another capture follows: what the caches hold does not go with what comes. */

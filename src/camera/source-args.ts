@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { InputPlan, InputSource } from './capture-plan.ts';
+import type { InputSource } from './capture-plan.ts';
 import type { V4l2Format } from './v4l2-formats.ts';
 
 /** Login of an IP camera. */
@@ -36,15 +36,16 @@ const LOW_DELAY = ['-fflags', '+genpts', '-flags', 'low_delay'];
 const QUICK_START = { fpsprobesize: '0', analyzeduration: '1000000' };
 const SOCKET_TIMEOUT_US = '5000000';
 
-export function sourceArgs(input: InputPlan, context: SourceContext): SourceArgs {
-  const { source } = input;
-  const fps = Math.max(1, ...input.tracks.map((track) => (track.kind === 'video' ? track.rendition.fps : 1)));
+/** For every source but `test`. */
+export function sourceArgs(
+  source: Exclude<InputSource, { type: 'test' }>,
+  fps: number,
+  context: SourceContext,
+): SourceArgs {
   if (source.type === 'rtsp') return rtspArgs(source, context);
   if (source.type === 'v4l2') return v4l2Args(source.device, fps, context.v4l2Format);
   if (source.type === 'alsa') return alsaArgs(source.device);
   if (source.type === 'command') return commandArgs(source, fps);
-  if (source.type === 'test')
-    return { args: [], secrets: [], firstFrameTimeoutMs: 5000, stallTimeoutMs: 3000 };
   const args = ['-fflags', '+genpts', '-stream_loop', '-1', '-re', '-i', `file:${source.path}`];
   return { args, secrets: [], firstFrameTimeoutMs: 10_000, stallTimeoutMs: 5000 };
 }

@@ -1,7 +1,7 @@
 import type { RenditionConfig } from '../config/config.ts';
 
 /**
- * The filter graph of the `test` source: a moving picture with frame number and clock, and a tone, both paced
+ * The picture of the `test` source as a filter graph: a moving picture with frame number and clock, and a tone, both paced
  * in real time and stamped with the wall clock.
  *
  * For people: ffmpeg's moving test card, with the frame number and the UTC time burnt in where this ffmpeg can
@@ -41,8 +41,19 @@ function testCaption(height: number): string {
   return `drawtext=text='${text}':fontsize=${size}:x=(w-tw)/2:y=h/5:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=12`;
 }
 
-export const TEST_AUDIO_GRAPH = [
+const TEST_AUDIO_GRAPH = [
   "aevalsrc=exprs='0.05*sin(2*PI*440*t)+0.4*lt(mod(t,1),0.1)*sin(2*PI*1000*t)':sample_rate=48000:nb_samples=480",
   "asetpts='N/SR/TB+RTCSTART/1000000/TB'",
   'arealtime',
 ].join(',');
+
+/**
+ * ffmpeg's input options for it. An input, not sources inside of the encoding graph: such a graph waits for ever for a rendition that
+ * nobody wants.
+ */
+export function testInputArgs(largest: RenditionConfig, hasSound: boolean, canDrawText: boolean): string[] {
+  const sound = hasSound ? `;${TEST_AUDIO_GRAPH}[out1]` : '';
+  const graph = `${testVideoGraph(largest, canDrawText)}[out0]${sound}`;
+  const quick = ['-probesize', '32', '-analyzeduration', '0', '-fpsprobesize', '0'];
+  return [...quick, '-f', 'lavfi', '-i', graph];
+}

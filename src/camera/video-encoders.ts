@@ -28,6 +28,9 @@ const ENCODER_OPTIONS: Record<string, string> = {
 /** The rate may exceed its target for so long: small enough for a live link, enough for a key frame. */
 const VBV_SECONDS = 0.5;
 
+/** A rendition that was not wanted for so long begins with a key frame. */
+const PAUSE_SECONDS = 1.5;
+
 /** Options for one rendition with one of ffmpeg's encoders (unknown ones get the common options). */
 export function encoderArgs(
   encoder: string,
@@ -43,7 +46,8 @@ export function encoderArgs(
   args.push('-g', String(Math.ceil(2 * fps * keyframeIntervalSeconds)));
   const interval = keyframeIntervalSeconds;
   const due = `gt(floor(t/${interval}),floor(prev_forced_t/${interval}))`;
-  args.push('-force_key_frames', `expr:isnan(prev_forced_t)+${due}`);
+  const afterPause = `gt(t-ld(0),${PAUSE_SECONDS})+0*st(0,t)`;
+  args.push('-force_key_frames', `expr:isnan(prev_forced_t)+${due}+${afterPause}`);
   const filter = encoder.endsWith('_vaapi') ? 'format=nv12,hwupload' : 'format=yuv420p';
   return { args, filter };
 }

@@ -9,6 +9,8 @@ import type { Clock, Timer } from './clock.ts';
 const LAST_WORDS_LIMIT_BYTES = 4096;
 const LAST_WORDS_LINES = 3;
 const LAST_WORDS_CHARS = 400;
+/** What ffmpeg says beside what matters: repetitions, and its side of the conversation about gates. */
+const CHATTER = /^(Last message repeated|Enter command:|Command reply for stream)/;
 /** SIGTERM, then so much later SIGKILL. */
 const KILL_AFTER_MS = 1500;
 
@@ -102,7 +104,7 @@ export class ChildProgram {
     const lines = scrub(this.#stderr.toString(), secrets)
       .split(/[\r\n]+/)
       .map((line) => line.replace(/^\[([^\]@]+) @ 0x[0-9a-f]+\]/, '[$1]').trim())
-      .filter((line) => line !== '' && !line.startsWith('Last message repeated'));
+      .filter((line) => line !== '' && !CHATTER.test(line));
     return lines.slice(-LAST_WORDS_LINES).join('; ').slice(-LAST_WORDS_CHARS);
   }
 

@@ -92,7 +92,10 @@ test('main and sub stream are two renditions; losing one leaves the other', asyn
   const source = { type: 'rtsp' as const, url: cameraUrl(port), subUrl: cameraUrl(subPort) };
   const rig = new CameraRig(source, { video: { renditions: HIGH_AND_LOW } });
   rig.camera.acquire();
-  await rig.until('both', () => rig.of('high').length > 10 && rig.of('low').length > 10);
+  await rig.more('high', 10);
+  assert.equal(rig.of('low').length, 0, 'nobody wants the sub stream');
+  for (const name of ['high', 'low']) rig.camera.acquireRendition(name);
+  await rig.more('low', 10);
   await sub.kill();
   await rig.until('the report', () => rig.camera.status().reason?.startsWith('sub: ') === true);
   assert.equal(rig.camera.status().state, 'streaming');

@@ -16,7 +16,13 @@ function commandLines(config: CameraConfig, { version = 5.01, facts = {}, ...giv
   const capabilities = { versionText: 'x', version, encoders: names, filters: names, drawText: true };
   return planInputs(config).map((plan) => {
     const input = applyFacts(plan, { ...NO_FACTS, ...facts });
-    const source = ffmpegArgs(input, { config, capabilities, encoder: 'libx264', ...given });
+    const source = ffmpegArgs(input, {
+      config,
+      capabilities,
+      encoder: 'libx264',
+      isWanted: () => true,
+      ...given,
+    });
     return {
       name: plan.name,
       tracks: input.tracks.map((track) => track.name),
@@ -37,7 +43,39 @@ test('every track has a NUT pipe of its own, written through at once', () => {
   assert.equal(others.length, 0);
   assert.deepEqual(main?.tracks, ['high', 'low', 'audio']);
   for (const pipe of [3, 4, 5]) assertHas(main?.line, `-f nut -write_index 0 -flush_packets 1 pipe:${pipe}`);
-  assertHas(main?.line, '-nostdin', '-copyts', '-tune zerolatency', '-bf 0', '-enc_time_base 1:90000');
+  assertHas(main?.line, '-copyts', '-tune zerolatency', '-bf 0', '-enc_time_base 1:90000');
+});
+
+test('of a ladder only what is wanted is encoded, and ffmpeg can be told to encode the rest', () => {
+  const config = cameraConfig({ type: 'test' }, { video: { renditions: HIGH_AND_LOW } });
+  const [main] = commandLines(config, { isWanted: (name) => name === 'low' });
+  assert.deepEqual([...(main?.gates.keys() ?? [])], ['high', 'low']);
+  for (const [name, closed] of Object.entries({ high: 1, low: 0 }))
+    assert.ok(main?.line.includes(`]${main.gates.get(name)}=mode=select:key=none:enable=${closed},`), name);
+  assert.ok(!main?.line.includes('-nostdin'));
+  const [single] = commandLines(cameraConfig({ type: 'test' }));
+  assert.equal(single?.gates.size, 0);
+  assertHas(single?.line, '-nostdin');
+});
+
+test('what is encoded beside a stream that is passed through has a process of its own', () => {
+  const { high, low } = HIGH_AND_LOW;
+  const renditions = { high, low, lowest: { ...low, bitrateKbps: 100 } };
+  const source = { type: 'rtsp' as const, url: 'rtsp://192.0.2.7/main' };
+  const names = (subUrl?: string, encoder = 'auto') =>
+    commandLines(
+      cameraConfig({ ...source, ...(subUrl && { subUrl }) }, { video: { renditions, encoder } }),
+    ).map(({ name, tracks }) => [name, ...tracks]);
+  assert.deepEqual(names(), [
+    ['main', 'high', 'audio'],
+    ['ladder', 'low', 'lowest'],
+  ]);
+  assert.deepEqual(names('rtsp://192.0.2.7/sub'), [
+    ['main', 'high', 'audio'],
+    ['sub', 'low'],
+    ['ladder', 'lowest'],
+  ]);
+  assert.deepEqual(names(undefined, 'libx264'), [['main', 'high', 'low', 'lowest', 'audio']]);
 });
 
 test('v4l2 with a microphone: two processes, so that one cannot stop the other', () => {
