@@ -62,6 +62,8 @@ export class CameraChannel {
   readonly #audio: MediaStream | undefined;
   #config: CameraConfig;
   #capturedFrames = 0;
+  /** The best rendition that is produced: its pictures are those that the camera captures. */
+  #best: string | undefined;
   #capturedPictures = 0;
 
   constructor(options: CameraChannelOptions) {
@@ -96,7 +98,7 @@ export class CameraChannel {
     });
     const onCameraStatus = () => {
       const { state, tracks } = this.#camera.status();
-      this.#video.running(Object.keys(tracks));
+      this.#best = this.#video.running(Object.keys(tracks));
       this.metrics.cameraState(state);
       onStatus();
     };
@@ -212,7 +214,7 @@ export class CameraChannel {
       camera: this.#camera.status(),
       capturedFrames: this.#capturedFrames,
       capturedPictures: this.#capturedPictures,
-      wantedFps: wantedFps(this.#config),
+      wantedFps: wantedFps(this.#config, this.#best),
       signaling: { connected: this.#signaling.status.connected, connects, renewals },
       offers,
       refused,
@@ -224,7 +226,7 @@ export class CameraChannel {
     this.#capturedFrames += 1;
     if (track === 'audio') this.#audio?.push(unit);
     else {
-      if (track === bestRendition(this.#config)) this.#capturedPictures += 1;
+      if (track === this.#best) this.#capturedPictures += 1;
       this.#video.push(track, unit);
     }
   }
@@ -259,15 +261,9 @@ function captureKeys(config: CameraConfig): unknown {
   return { ...config, viewers: undefined };
 }
 
-/** Renditions stand best first. */
-function bestRendition({ video }: CameraConfig): string {
-  return Object.keys(video.renditions)[0] ?? 'high';
-}
-
 /** Undefined where the source decides. */
-function wantedFps(config: CameraConfig): number | undefined {
-  const { encoder, renditions } = config.video;
-  return encoder === 'copy' ? undefined : renditions[bestRendition(config)]?.fps;
+function wantedFps({ video }: CameraConfig, rendition: string | undefined): number | undefined {
+  return video.encoder === 'copy' ? undefined : video.renditions[rendition ?? '']?.fps;
 }
 
 function capabilities({ video, audio, dataChannel, twcc }: CameraConfig): Capabilities {

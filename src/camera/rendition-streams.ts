@@ -45,9 +45,13 @@ export class RenditionStreams {
     this.#streams.get(name)?.push(unit);
   }
 
-  /** Only these are produced now: what the others have cached is of another time than what will follow it. */
-  running(names: readonly string[]): void {
+  /**
+   * Only these are produced now: what the others have cached is of another time than what will follow it. Returns the best that is
+   * produced.
+   */
+  running(names: readonly string[]): string | undefined {
     for (const [name, stream] of this.#streams) if (!names.includes(name)) stream.markDamaged();
+    return this.list().find(({ name }) => names.includes(name))?.name;
   }
 
   /** Another capture follows: what the caches hold does not go with what comes. */
