@@ -54,7 +54,7 @@ export class CameraControl {
     this.#labels = new ChannelLabels({
       handlers: {
         ...others,
-        [CONTROL_LABEL]: (channel, session) => control.serve(channel, viewOf(session, config)),
+        [CONTROL_LABEL]: (channel, session) => control.serve(channel, viewOf(session)),
       },
       echoesOthers: () => config().dataChannel.echo,
     });
@@ -77,23 +77,33 @@ function permissions({ control }: CameraConfig, clientId: string): readonly Perm
   return control.operators.includes(clientId) ? EVERYTHING : control.allowed;
 }
 
-/** Only the best rendition is produced; there is nothing to choose from yet. */
-function viewOf(session: ViewerSession, config: () => CameraConfig): ViewingViewer {
-  const list = () =>
-    Object.entries(config().video.renditions)
-      .slice(0, 1)
-      .map(([name, rendition]) => ({ name, ...rendition }));
-  const shown = () => list()[0]?.name ?? '';
+function viewOf(session: ViewerSession): ViewingViewer {
   return {
     clientId: session.clientId,
-    renditions: () => ({ renditions: list(), shown: shown(), chosen: 'auto' }),
-    choose: (rendition) => rendition === 'auto' || rendition === shown(),
+    renditions: () => renditionsOf(session),
+    choose: (rendition) => session.picture?.choose(rendition) ?? false,
     requestKeyframe: () => {
       for (const sender of session.senders) sender.onPictureLoss(sender.ssrc);
     },
     pause: () => session.senders.forEach((sender) => sender.pause()),
     resume: () => session.senders.forEach((sender) => sender.start()),
     statistics: () => statistics(session),
+  };
+}
+
+function renditionsOf({ picture }: ViewerSession): JsonObject {
+  if (!picture) return { renditions: [], shown: '', chosen: 'auto' };
+  const { name, chosen } = picture;
+  return {
+    renditions: picture.list().map(({ name: of, width, height, fps, bitrateKbps }) => ({
+      name: of,
+      width,
+      height,
+      fps,
+      bitrateKbps,
+    })),
+    shown: name,
+    chosen,
   };
 }
 
@@ -106,5 +116,17 @@ function statistics(session: ViewerSession): JsonObject {
       ...Object.fromEntries(present.filter(([, value]) => value !== undefined)),
     };
   });
-  return { route: session.route ?? null, timelineMs: { ...session.timeline }, tracks };
+  return { route: session.route ?? null, timelineMs: { ...session.timeline }, link: linkOf(session), tracks };
+}
+
+/** What is known of the way to the viewer, and how much of the rendition it gets. */
+function linkOf({ picture }: ViewerSession): JsonObject {
+  const { kbps, queueMs = 0, loss = 0 } = picture?.estimate ?? {};
+  return {
+    rendition: picture?.name ?? '',
+    reach: picture?.reach ?? 'full',
+    ...(kbps !== undefined && { estimateKbps: Math.round(kbps) }),
+    queueMs: Math.round(queueMs),
+    lossPercent: Math.round(1000 * loss) / 10,
+  };
 }
