@@ -11,6 +11,8 @@ const MAX_REPEAT_MS = 100;
 const UNKNOWN_REPEAT_MS = 20;
 /** Repetitions that may go out at once before the rate applies: a short outage. */
 const BURST_MS = 300;
+/** Of the link, at most: more lost than this is not mended by sending yet more. */
+const SHARE = 0.5;
 const MAX_BURST_BYTES = 256 * 1024;
 
 /** Packets repeated at most in one call of `pad`. */
@@ -26,6 +28,8 @@ export type RepairOutcome = 'sent' | 'skipped' | 'forgotten';
  * packet itself. A peer cannot make it send more than the link is thought to carry, nor one packet more than once a round trip.
  */
 export class Retransmitter {
+  /** How long packets wait on their way now: a repetition waits there too. */
+  queueMs = 0;
   packets = 0;
   payloadBytes = 0;
   readonly #clock: Clock;
@@ -98,11 +102,17 @@ export class Retransmitter {
   #admit(index: number, bytes: number): boolean {
     const nowMs = this.#clock.monotonic();
     const slot = index % REMEMBERED;
-    if (this.#repeatedIndex[slot] === index && nowMs - this.#repeatedAtMs[slot]! < this.#repeatMs)
+    if (
+      this.#repeatedIndex[slot] === index &&
+      nowMs - this.#repeatedAtMs[slot]! < this.#repeatMs + this.queueMs
+    )
       return false;
     const { rateKbps } = this.#pacer;
     const burst = Math.min(MAX_BURST_BYTES, (BURST_MS * rateKbps) / 8);
-    this.#allowance = Math.min(burst, this.#allowance + ((nowMs - this.#refilledAtMs) * rateKbps) / 8);
+    this.#allowance = Math.min(
+      burst,
+      this.#allowance + ((nowMs - this.#refilledAtMs) * SHARE * rateKbps) / 8,
+    );
     this.#refilledAtMs = nowMs;
     if (this.#allowance < bytes) return false;
     this.#allowance -= bytes;

@@ -129,6 +129,11 @@ export class RtpSender implements RtcpHandler {
     return this.#closed ? 0 : this.#retransmitter.pad(bytes);
   }
 
+  /** How long packets wait on their way now: one that is waiting is not sent again. */
+  set queueMs(ms: number) {
+    this.#retransmitter.queueMs = ms;
+  }
+
   /** Sends key frames only: a picture for a link that carries no more. */
   set keyframesOnly(only: boolean) {
     this.#frames.keyframesOnly = only;

@@ -73,7 +73,10 @@ export class RtpSession implements Picture {
     const user: LinkUser = {
       wish: () => shown.wish,
       pad: (bytes) => this.#pictureSender?.pad(bytes) ?? 0,
-      onEstimate: (estimate) => shown.onEstimate(estimate),
+      onEstimate: (estimate) => {
+        if (this.#pictureSender) this.#pictureSender.queueMs = estimate.queueMs;
+        shown.onEstimate(estimate);
+      },
     };
     this.#link = new ViewerLink(clock, user, transport.selectedPair()?.roundTripTimeMs);
     this.#viewer = { packets: transport, srtp: new SrtpSender(keys.local), pacer: this.#link.pacer };
