@@ -30,8 +30,9 @@ export class LiveViewer {
     certificate ??= prepareCertificate();
     const live = new LiveViewer(clientId, await certificate);
     const offer = await live.#viewer.offer();
-    const signaling = await connect(cloud, 'VIEWER', { channelName, clientId }).opened();
+    const signaling = connect(cloud, 'VIEWER', { channelName, clientId });
     try {
+      await signaling.opened();
       signaling.send('SDP_OFFER', { type: 'offer', sdp: offer });
       await live.#connect(signaling);
       return live;

@@ -12,6 +12,7 @@ import { LiveViewer } from '../../support/live-viewer.ts';
 const OPERATION = 'AssumeRoleWithCertificate';
 const CREDENTIALS_MS = 30_000;
 const RENEWAL_TIMEOUT_MS = 60_000;
+/** Few each: between renewals of so short a life the backoff does not begin anew. */
 const CASES: [name: string, fault: Fault & { times: number }, says: RegExp][] = [
   [
     '403',
@@ -20,11 +21,11 @@ const CASES: [name: string, fault: Fault & { times: number }, says: RegExp][] = 
   ],
   [
     '500',
-    { kind: 'error', status: 500, errorType: 'InternalFailureException', times: 3 },
+    { kind: 'error', status: 500, errorType: 'InternalFailureException', times: 1 },
     /answered 500.*fault at the moment/,
   ],
-  ['garbage', { kind: 'garbage', times: 2 }, /answered 200 with something else than a JSON object/],
-  ['a connection that is reset', { kind: 'drop', times: 2 }, /connection to localhost:\d+ failed/],
+  ['garbage', { kind: 'garbage', times: 1 }, /answered 200 with something else than a JSON object/],
+  ['a connection that is reset', { kind: 'drop', times: 1 }, /connection to localhost:\d+ failed/],
   ['nothing', { kind: 'hang', times: 1 }, /did not answer within 10000 ms/],
 ];
 
