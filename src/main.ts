@@ -24,13 +24,15 @@ Turns the cameras of this device into Kinesis Video Streams WebRTC masters.
 `;
 /** The nucleus kills a component 5 s after SIGTERM; what has not stopped by then is left behind. */
 const STOP_TIMEOUT_MS = 3_500;
-/** What ffmpeg and camera programs have no business with. */
-const SECRET_VARIABLES = [
+/** What ffmpeg and camera programs have no business with: secrets, and memory settings that would slow their threads. */
+const OWN_VARIABLES = [
   'AWS_ACCESS_KEY_ID',
   'AWS_SECRET_ACCESS_KEY',
   'AWS_SESSION_TOKEN',
   'AWS_CONTAINER_AUTHORIZATION_TOKEN',
   'SVCUID',
+  'MALLOC_ARENA_MAX',
+  'MALLOC_TRIM_THRESHOLD_',
 ];
 
 async function main(): Promise<number> {
@@ -86,7 +88,7 @@ async function doctor(
 /** The environment for the agent itself; child processes inherit it without what is secret. */
 function takeEnvironment(): NodeJS.ProcessEnv {
   const env = { ...process.env };
-  for (const name of SECRET_VARIABLES) delete process.env[name];
+  for (const name of OWN_VARIABLES) delete process.env[name];
   return env;
 }
 

@@ -23,12 +23,12 @@ export class HmacSha1 {
     this.#outerPad = hmacPad(key, 0x5c);
   }
 
-  /** The 20 bytes for `message`, one latin-1 character each. */
-  digest(message: Buffer): string {
-    const end = BLOCK_BYTES + message.length;
+  /** The 20 bytes for the first `bytes` of `message`, one latin-1 character each. */
+  digest(message: Buffer, bytes: number): string {
+    const end = BLOCK_BYTES + bytes;
     const innerInput = end <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafe(end);
     this.#innerPad.copy(innerInput);
-    message.copy(innerInput, BLOCK_BYTES);
+    message.copy(innerInput, BLOCK_BYTES, 0, bytes);
     this.#outerPad.copy(outerInput);
     outerInput.write(hash('sha1', innerInput.subarray(0, end), 'binary'), BLOCK_BYTES, 'binary');
     return hash('sha1', outerInput, 'binary');

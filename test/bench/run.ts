@@ -24,7 +24,7 @@ const times = { warmUpMs: 10_000, measureMs: Number(values.seconds) * 1000 };
 const VIEWERS = 10;
 const RATES_KBPS = [2500, 10_000];
 
-const entry = agentEntry('bundle');
+const entry = agentEntry('artifact');
 const ours = agentVariant('agent', entry);
 const stock = stockVariant('stock werift, transport-cc', true);
 const variants = [

@@ -18,7 +18,7 @@ export interface Exit {
 }
 
 export interface AgentProcessOptions {
-  /** Node script to run; the sources by default, the bundle where it is tested. */
+  /** What to run: a Node script (the sources by default, the bundle where it is tested), or the artifact's launcher (`.sh`). */
   entry?: string;
   /** Put before the command: `ip netns exec <name>`, say. */
   launcher?: readonly string[];
@@ -56,7 +56,8 @@ export class AgentProcess {
     const configPath = join(folder, 'agent.json');
     writeFileSync(configPath, JSON.stringify(config, undefined, 2));
     const { PATH = '', HOME = '' } = process.env;
-    const command = [...launcher, process.execPath, entry, 'run', '--config', configPath];
+    const program = entry.endsWith('.sh') ? ['sh', entry] : [process.execPath, entry, 'run'];
+    const command = [...launcher, ...program, '--config', configPath];
     this.#child = spawn(command[0] ?? '', command.slice(1), {
       env: { PATH, HOME, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -49,7 +49,7 @@ test('becomes the agent on the artifact’s own Node, with its state in the work
   const { status, pid, output } = start({});
   assert.equal(
     output,
-    `/artifact/node /artifact/kvs-webrtc-agent.mjs run\nstate /work/state\ncrt as it is\npid ${pid}\n`,
+    `/artifact/node --max-semi-space-size=1 /artifact/kvs-webrtc-agent.mjs run\nstate /work/state\ncrt as it is\npid ${pid}\n`,
   );
   assert.equal(status, 7);
 });
@@ -58,7 +58,10 @@ test('without a Node in the artifact it takes the device’s, and aws-crt for it
   const artifact = ['aws-crt-nodejs-musl.node'];
   const node = NODE.replace('#!/bin/sh\n', '');
   const glibc = start({ artifact, scripts: { node, ldd: 'echo "ldd (Debian GLIBC 2.36) 2.36"' } });
-  assert.match(glibc.output, /^\/bin\/node \/artifact\/kvs-webrtc-agent\.mjs run\n[^]*crt as it is/);
+  assert.match(
+    glibc.output,
+    /^\/bin\/node --max-semi-space-size=1 \/artifact\/kvs-webrtc-agent\.mjs run\n[^]*crt as it is/,
+  );
   const musl = start({ artifact, scripts: { node, ldd: 'echo "musl libc (aarch64)" >&2; exit 1' } });
   assert.match(musl.output, /crt \/artifact\/aws-crt-nodejs-musl\.node/);
 });

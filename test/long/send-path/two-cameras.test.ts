@@ -22,7 +22,7 @@ test(`two cameras with ten viewers each for ${MINUTES} minutes: nothing lost, no
   const camera = { source: { type: 'file', path }, video: { encoder: 'copy' } };
   const agent = await AgentSite.start({
     cameras: Object.fromEntries(CAMERAS.map((name) => [name, camera])),
-    entry: agentEntry('bundle'),
+    entry: agentEntry('artifact'),
     cpu: SENDER_CPU,
     probe: true,
   });
