@@ -97,9 +97,9 @@ export class Agent {
     link = mqtt && this.#createLink(config, mqtt, desired, channels);
     log.info({ version: agentVersion, cameras: Object.keys(config.cameras) }, 'agent started');
     await this.#apply(config, channels, telemetry, signal);
-    await this.#serveNucleus(desired, channels, config.ffmpeg.path);
     const { credentials, skew } = factory;
     await Promise.all([
+      this.#serveNucleus(desired, channels, config.ffmpeg.path),
       telemetry.run({ channels, credentials, clockOffsetMs: () => skew.offsetMs }, signal),
       supervise((stop) => credentials.run(stop), signal, { name: 'credentials', clock, random, log }),
       link?.run(signal),
