@@ -134,7 +134,7 @@ export class CameraChannel {
           this.#signaling.sendCandidate(clientId, { candidate, sdpMid: '0', sdpMLineIndex: 0 }),
       },
       createTransport,
-      iceServers: () => iceServers(channel, stunServers, log),
+      iceServers: () => [Promise.resolve(stunServers), channel.iceServers()],
       onSession: (session) => {
         const left = this.metrics.viewerJoined(session);
         profiling.joined(session);
@@ -274,19 +274,4 @@ function capabilities({ video, audio, dataChannel, twcc }: CameraConfig): Capabi
     dataChannel: dataChannel.enabled,
     twcc: twcc.enabled,
   };
-}
-
-/** STUN serves on where TURN servers cannot be had. */
-async function iceServers(
-  channel: SignalingChannel,
-  stunServers: readonly IceServer[],
-  log: Log,
-): Promise<IceServer[]> {
-  try {
-    return [...stunServers, ...(await channel.iceServers())];
-  } catch (error) {
-    if (stunServers.length === 0) throw error;
-    log.warn({ error: errorText(error) }, 'no TURN servers: viewers behind strict firewalls cannot connect');
-    return [...stunServers];
-  }
 }

@@ -35,7 +35,8 @@ export interface MasterOptions {
   media: MasterMedia;
   signaling: MasterSignaling;
   createTransport: () => SecureTransport;
-  iceServers: () => Promise<IceServer[]>;
+  /** In groups: each is asked as soon as it is known. */
+  iceServers: () => Array<Promise<readonly IceServer[]>>;
   /** Told of each session at its start; what it returns, at its end. */
   onSession: (session: ViewerSession) => (end: SessionEnd) => void;
   /** A viewer has opened a data channel: the channel's listeners are to be set during the call. */

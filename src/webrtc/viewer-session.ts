@@ -31,7 +31,7 @@ export interface ViewerSessionOptions {
   streams: ViewerStreams;
   /** Names the stream to the browser. */
   streamId: string;
-  iceServers: () => Promise<IceServer[]>;
+  iceServers: () => Array<Promise<readonly IceServer[]>>;
   sendAnswer: (sdp: string) => void;
   sendCandidate: (candidate: string) => void;
   /** Set where the peer is no viewer, but records. */
@@ -139,7 +139,7 @@ export class ViewerSession {
     this.#media?.update(this.#outgoing());
     this.#channels?.update(this.#negotiation.decisions);
     sendAnswer(this.#answer());
-    if (isRestart) void this.#gatherServers();
+    if (isRestart) this.#gatherServers();
     log.info({ clientId: this.clientId, iceRestart: isRestart }, 'viewer renegotiated');
   }
 
@@ -204,7 +204,7 @@ export class ViewerSession {
     };
     this.#mark('answered');
     const connected = transport.connect(this.#negotiation.transport, this.#dtlsRole());
-    void this.#gatherServers();
+    this.#gatherServers();
     const keys = await connected;
     if (transport.iceConnectedAt !== undefined)
       this.#timeline.iceConnected = this.#sinceOffer(transport.iceConnectedAt);
@@ -236,16 +236,11 @@ export class ViewerSession {
     return this.#negotiation.transport.setup === 'passive' ? 'client' : 'server';
   }
 
-  async #gatherServers(): Promise<void> {
+  #gatherServers(): void {
     const { iceServers, transport, log } = this.#options;
-    try {
-      await transport.gatherServers(await iceServers());
-    } catch (error) {
-      log.warn(
-        { clientId: this.clientId, error: errorText(error) },
-        'no ICE servers: only direct connections are possible',
-      );
-    }
+    const failed = (error: unknown) =>
+      log.warn({ clientId: this.clientId, error: errorText(error) }, 'ICE servers cannot be had');
+    for (const group of iceServers()) group.then((servers) => transport.gatherServers(servers)).catch(failed);
   }
 
   #networkChanged(): void {
@@ -253,7 +248,7 @@ export class ViewerSession {
     this.#regather?.cancel();
     this.#regather = clock.after(NETWORK_SETTLES_MS, () => {
       log.info({ clientId: this.clientId }, 'the network changed: looking for other ways to the viewer');
-      void this.#gatherServers();
+      this.#gatherServers();
     });
   }
 

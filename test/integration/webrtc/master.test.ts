@@ -154,7 +154,7 @@ describe('viewers of a master', () => {
     ];
     const times: { without: number[]; withThem: number[] } = { without: [], withThem: [] };
     await withMaster({}, async (without) => {
-      await withMaster({ iceServers: () => Promise.resolve(unreachable) }, async (withThem) => {
+      await withMaster({ iceServers: () => [Promise.resolve(unreachable)] }, async (withThem) => {
         // In turns: whatever else the machine does meets both.
         for (let i = 0; i < 16; i += 1) {
           times.without.push(await joinMs(without, `viewer-${i}`));
@@ -167,6 +167,19 @@ describe('viewers of a master', () => {
       `join, median of 16: ${without.toFixed(1)} ms, with unreachable servers ${withThem.toFixed(1)} ms`,
     );
     assert.ok(withThem - without <= 20);
+  });
+
+  test('STUN servers are asked while TURN servers are still awaited', async (t) => {
+    const server = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const stun = [{ urls: [`stun:127.0.0.1:${server.address().port}`] }];
+    const never = new Promise<never>(() => {});
+    await withMaster({ iceServers: () => [Promise.resolve(stun), never] }, async (stub) => {
+      const asked = once(server, 'message', { signal: AbortSignal.timeout(5_000) });
+      (await join(stub, 'viewer')).close();
+      await asked;
+    });
   });
 
   test('floods of offers, candidates and nonsense are bounded and counted; the viewers that watch notice nothing', async (t) => {

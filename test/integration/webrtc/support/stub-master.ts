@@ -26,7 +26,7 @@ export interface StubMasterOptions {
   dtls: DtlsLoader;
   maxViewers?: number;
   clock?: Clock;
-  iceServers?: () => Promise<IceServer[]>;
+  iceServers?: () => Array<Promise<readonly IceServer[]>>;
 }
 
 /** A real master with a stream of made-up H.264; signaling is a function call. */
@@ -79,7 +79,7 @@ export class StubMaster {
           random: systemRandom,
           log,
         }),
-      iceServers: iceServers ?? (() => Promise.resolve([])),
+      iceServers: iceServers ?? (() => []),
       onChannel: () => {},
       onSession: () => (end) => {
         this.ends.push(end);
