@@ -129,15 +129,20 @@ describe('renegotiation', () => {
   });
 
   test('a viewer that insists on being the DTLS server gets its way', async () => {
+    // What is signaled; Chrome itself can do either.
     await page.page.evaluate(`(() => {
-      const { createOffer } = RTCPeerConnection.prototype;
-      RTCPeerConnection.prototype.createOffer = async function () {
-        RTCPeerConnection.prototype.createOffer = createOffer;
-        const { type, sdp } = await createOffer.call(this);
+      const { prototype } = RTCPeerConnection;
+      globalThis.original = Object.getOwnPropertyDescriptor(prototype, 'localDescription');
+      const get = function () {
+        const { type, sdp } = original.get.call(this);
         return { type, sdp: sdp.replaceAll('a=setup:actpass', 'a=setup:passive') };
       };
+      Object.defineProperty(prototype, 'localDescription', { ...original, get });
     })()`);
     const { id } = await page.play('front');
+    await page.page.evaluate(
+      `Object.defineProperty(RTCPeerConnection.prototype, 'localDescription', original)`,
+    );
     await page.waitForFrames(id, 5);
     const role: unknown = await page.page.evaluate(`(async () => {
       const stats = await kvs.tile(${JSON.stringify(id)}).viewer.peer.getStats();
