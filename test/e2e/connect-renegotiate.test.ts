@@ -128,30 +128,6 @@ describe('renegotiation', () => {
     await page.close(id);
   });
 
-  test('a viewer that insists on being the DTLS server gets its way', async () => {
-    // What is signaled; Chrome itself can do either.
-    await page.page.evaluate(`(() => {
-      const { prototype } = RTCPeerConnection;
-      globalThis.original = Object.getOwnPropertyDescriptor(prototype, 'localDescription');
-      const get = function () {
-        const { type, sdp } = original.get.call(this);
-        return { type, sdp: sdp.replaceAll('a=setup:actpass', 'a=setup:passive') };
-      };
-      Object.defineProperty(prototype, 'localDescription', { ...original, get });
-    })()`);
-    const { id } = await page.play('front');
-    await page.page.evaluate(
-      `Object.defineProperty(RTCPeerConnection.prototype, 'localDescription', original)`,
-    );
-    await page.waitForFrames(id, 5);
-    const role: unknown = await page.page.evaluate(`(async () => {
-      const stats = await kvs.tile(${JSON.stringify(id)}).viewer.peer.getStats();
-      return [...stats.values()].find(({ type }) => type === 'transport').dtlsRole;
-    })()`);
-    assert.equal(role, 'server');
-    await page.close(id);
-  });
-
   test("a browser's .local candidate is resolved by mDNS", async () => {
     const lines: unknown = await page.page.evaluate(GATHER);
     assert.ok(Array.isArray(lines));
