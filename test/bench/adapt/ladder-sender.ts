@@ -90,7 +90,7 @@ const master = new Master({
       random: systemRandom,
       log,
     }),
-  iceServers: () => Promise.resolve([]),
+  iceServers: () => [],
   onChannel: () => {},
   onSession: (session) => {
     sessions.set(session.clientId, session);
