@@ -38,6 +38,7 @@ export class Agent {
   readonly #nucleus: Nucleus | undefined;
   /** Undefined outside of Greengrass. */
   #deployed: DeployedConfig | undefined;
+  #isLite = false;
 
   constructor(options: AgentOptions) {
     const { env, clock, random, log } = options;
@@ -76,6 +77,7 @@ export class Agent {
       local,
       apply: (next, stop) => this.#apply(next, channels, telemetry, stop),
       report: (reported) => link?.report(reported),
+      isShort: this.#isLite && buildConfig(local).mqtt.transport !== 'direct',
       ...this.#lastGood(local),
       log,
     });
@@ -122,7 +124,8 @@ export class Agent {
 
   async #askNucleus(signal: AbortSignal): Promise<void> {
     if (!this.#nucleus) return;
-    const { proxyEnv, ...given } = await this.#nucleus.layers(signal);
+    const { proxyEnv, isLite, ...given } = await this.#nucleus.layers(signal);
+    this.#isLite = isLite;
     Object.assign(this.#env, proxyEnv);
     const { layers: local, log } = this.#options;
     this.#deployed = new DeployedConfig({ ...given, local, log });

@@ -28,6 +28,8 @@ export interface NucleusLayers {
   component: Layer;
   /** HTTPS_PROXY and NO_PROXY of the nucleus where the environment has none. */
   proxyEnv: NodeJS.ProcessEnv;
+  /** The nucleus lite: long MQTT messages vanish. */
+  isLite: boolean;
 }
 
 export interface NucleusServices {
@@ -81,7 +83,8 @@ export class Nucleus {
     ]);
     for (const note of notes) log.info({}, note);
     const proxyEnv = proxy ? { HTTPS_PROXY: proxy.url, NO_PROXY: proxy.noProxy } : {};
-    return { discovered: layer, component: componentLayer(values), proxyEnv };
+    const isLite = connection.nucleus === 'lite';
+    return { discovered: layer, component: componentLayer(values), proxyEnv, isLite };
   }
 
   /** MQTT through the nucleus instead of a connection of our own. */

@@ -20,6 +20,8 @@ export interface DesiredConfigOptions {
   apply: (config: AgentConfig, signal: AbortSignal) => Promise<void>;
   /** Takes the whole `reported` section. */
   report: (reported: JsonObject) => void;
+  /** Only short answers of the shadow come through: see `reportedDocument`. */
+  isShort?: boolean;
   /** Absent: nothing is kept. */
   lastGood?: LastGoodFile;
   log: Log;
@@ -213,11 +215,15 @@ export class DesiredConfig {
 
   #report(): void {
     if (!this.#applied) return;
+    const { report, isShort = false } = this.#options;
     const { version, desired } = this.#applied;
+    const wanted = this.#offered?.desired ?? desired;
     const ofShadow = this.#shadowFault === undefined ? [] : [this.#shadowFault];
+    // No answer at all: what is reported may be what makes it too long.
+    if (isShort && ofShadow.length > 0)
+      return report(reportedDocument({ version, desired: {}, faults: ofShadow }, wanted));
     const faults = [...ofShadow, ...this.#localFaults, ...(this.#refusal?.faults ?? [])];
     const refused = this.#refusal && { refusedVersion: this.#refusal.version };
-    const state = { version, desired, faults, ...refused };
-    this.#options.report(reportedDocument(state, this.#offered?.desired ?? desired));
+    report(reportedDocument({ version, desired, faults, ...refused }, wanted, isShort));
   }
 }

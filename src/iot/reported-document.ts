@@ -20,15 +20,19 @@ const MAX_FAULT_LENGTH = 160;
  * What the configuring shadow reports: the applied desired as it came, so that the delta is empty, and beside it
  * `agent: {appliedVersion, refusedVersion?, faults?}`. As many faults as the whole answer to a `get` has room for, at
  * least one; where not even that has, `agent` alone, for the delta of a refused document is not empty anyway.
- * `wanted` is the shadow's desired section.
+ * `wanted` is the shadow's desired section. `isShort`: a desired whose repetition would make the answer too long is not
+ * repeated: `appliedVersion` says that it is applied, the delta stays.
  */
 export function reportedDocument(
   { version, desired, refusedVersion, faults }: AppliedDesired,
   wanted: JsonObject,
+  isShort = false,
 ): JsonObject {
   const agent: JsonObject = { appliedVersion: version };
   if (refusedVersion !== undefined) agent.refusedVersion = refusedVersion;
-  if (faults.length === 0) return { ...desired, agent };
+  const whole = { ...desired, agent };
+  if (faults.length === 0)
+    return isShort && answerBytes(wanted, whole) > MAX_ANSWER_BYTES ? { agent } : whole;
   for (let count = Math.min(faults.length, MAX_FAULTS); count > 0; count -= 1) {
     const reported = { ...desired, agent: { ...agent, faults: firstFaults(faults, count) } };
     if (answerBytes(wanted, reported) <= MAX_ANSWER_BYTES) return reported;

@@ -20,16 +20,27 @@ const rendition = (width: number, height: number, bitrateKbps: number) => ({
   fps: 30,
   bitrateKbps,
 });
+const RENDITIONS = {
+  high: rendition(1920, 1080, 4000),
+  medium: rendition(1280, 720, 2000),
+  low: rendition(640, 360, 500),
+};
 const camera = (host: string): JsonObject => ({
   source: { type: 'rtsp', url: `rtsp://${host}:554/Streaming/Channels/101`, credentialsRef: 'front-login' },
   video: {
-    renditions: {
-      high: rendition(1920, 1080, 4000),
-      medium: rendition(1280, 720, 2000),
-      low: rendition(640, 360, 500),
-    },
+    renditions: RENDITIONS,
   },
   viewers: { max: 5 },
+});
+/** With more keys than can be repeated. */
+const spelledOut = (host: string): JsonObject => ({
+  ...camera(host),
+  video: { renditions: RENDITIONS, codec: 'h264', encoder: 'auto', keyframeIntervalSeconds: 2 },
+  channelName: `camera-${host}`,
+  enabled: true,
+  audio: { enabled: true, codec: 'opus', bitrateKbps: 32 },
+  prewarm: false,
+  idleGraceSeconds: 30,
 });
 const desired: JsonObject = {
   log: { level: 'info' },
@@ -66,6 +77,7 @@ describe('two cameras with three renditions each fit the smallest transport', { 
   const shadowOf = (
     shadowName: string,
     onDesired?: (document: { version: number; desired: JsonObject }) => void,
+    onFault?: (fault: string | undefined) => void,
   ) =>
     new DeviceShadow({
       bus: device.bus,
@@ -76,6 +88,7 @@ describe('two cameras with three renditions each fit the smallest transport', { 
       log: quiet,
       pollIntervalMs: 500,
       ...(onDesired && { onDesired }),
+      ...(onFault && { onFault }),
     });
 
   async function until(shadowName: string, fits: (reported: JsonObject) => boolean) {
@@ -95,14 +108,19 @@ describe('two cameras with three renditions each fit the smallest transport', { 
     for (const [topic, bytes] of sizes) assert.ok(bytes < LIMIT_BYTES, `${topic} ${when}: ${bytes} bytes`);
   }
 
-  test('the shadow that configures, applied and refused', async (t) => {
+  test('the shadow that configures: applied, refused, and too long to be repeated', async (t) => {
     const config = new DesiredConfig({
       local: LOCAL,
       log: quiet,
       report: (document) => shadow.report(document),
+      isShort: true,
       apply: async () => undefined,
     });
-    const shadow = shadowOf('kvs-webrtc', (document) => config.offer(document));
+    const shadow = shadowOf(
+      'kvs-webrtc',
+      (document) => config.offer(document),
+      (fault) => config.setShadowFault(fault),
+    );
     await config.start();
     device.run('shadow', (signal) => shadow.run(signal));
     await cloud.iot.shadows.update(THING, 'kvs-webrtc', { state: { desired } });
@@ -114,6 +132,17 @@ describe('two cameras with three renditions each fit the smallest transport', { 
     await cloud.iot.shadows.update(THING, 'kvs-webrtc', { state: { desired: refused } });
     await until('kvs-webrtc', ({ agent }) => isObject(agent) && Array.isArray(agent['faults']));
     assertSmall('refused');
+    t.diagnostic(JSON.stringify(Object.fromEntries(sizes)));
+    const large = { entrance: spelledOut('192.168.100.101'), warehouse: spelledOut('192.168.100.102') };
+    await cloud.iot.shadows.update(THING, 'kvs-webrtc', {
+      state: { desired: { ...desired, cameras: large } },
+    });
+    // Applied, though not repeated.
+    await until('kvs-webrtc', ({ agent, cameras }) => !cameras && isObject(agent) && !agent['faults']);
+    // The answer that had no room for the new document beside the old one is lost; the next ones are not.
+    sizes.clear();
+    await until('kvs-webrtc', () => true);
+    assertSmall('too long to be repeated');
     t.diagnostic(JSON.stringify(Object.fromEntries(sizes)));
   });
 
