@@ -11,6 +11,8 @@ const MAX_REPEAT_MS = 100;
 const UNKNOWN_REPEAT_MS = 20;
 /** Repetitions that may go out at once before the rate applies: a short outage. */
 const BURST_MS = 300;
+/** Where more than this share is lost, repetitions are lost too, and to ask again takes a round trip: each goes twice. */
+const LOSSY = 0.05;
 /** Of the link, at most: more lost than this is not mended by sending yet more. */
 const SHARE = 0.5;
 const MAX_BURST_BYTES = 256 * 1024;
@@ -30,6 +32,8 @@ export type RepairOutcome = 'sent' | 'skipped' | 'forgotten';
 export class Retransmitter {
   /** How long packets wait on their way now: a repetition waits there too. */
   queueMs = 0;
+  /** Of all packets, 0 to 1. */
+  loss = 0;
   packets = 0;
   payloadBytes = 0;
   readonly #clock: Clock;
@@ -75,7 +79,9 @@ export class Retransmitter {
     if (this.#rtx === undefined) {
       this.#media.repeat(frame.payloads, found.payload, found.timestamp, index, found.transportSequence);
     } else {
-      this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
+      const copies = this.loss > LOSSY ? 2 : 1;
+      for (let i = 0; i < copies; i++)
+        this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
     }
     return 'sent';
   }

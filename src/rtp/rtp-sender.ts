@@ -129,9 +129,10 @@ export class RtpSender implements RtcpHandler {
     return this.#closed ? 0 : this.#retransmitter.pad(bytes);
   }
 
-  /** How long packets wait on their way now: one that is waiting is not sent again. */
-  set queueMs(ms: number) {
-    this.#retransmitter.queueMs = ms;
+  /** What repairs go by: how long packets wait on their way now, and the share that is lost, 0 to 1. */
+  setLink(queueMs: number, loss: number): void {
+    this.#retransmitter.queueMs = queueMs;
+    this.#retransmitter.loss = loss;
   }
 
   /** Sends key frames only: a picture for a link that carries no more. */

@@ -74,7 +74,7 @@ export class RtpSession implements Picture {
       wish: () => shown.wish,
       pad: (bytes) => this.#pictureSender?.pad(bytes) ?? 0,
       onEstimate: (estimate) => {
-        if (this.#pictureSender) this.#pictureSender.queueMs = estimate.queueMs;
+        this.#pictureSender?.setLink(estimate.queueMs, estimate.loss);
         shown.onEstimate(estimate);
       },
     };

@@ -12,14 +12,15 @@ import { TransportSequence } from '../../src/rtp/packet-output.ts';
 import { parseRtcp } from '../../src/rtp/rtcp-parse.ts';
 import { RtpSender } from '../../src/rtp/rtp-sender.ts';
 import { SrtpSender } from '../../src/rtp/srtp-sender.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
+import { SimulatedClock } from '../support/simulated-clock.ts';
 import { buildTransportFeedback } from './support/transport-feedback.ts';
 
 const VIEWERS = 10;
 const FRAMES = 900;
 const WARM_UP = 300;
 const FRAME_BYTES = 10_400;
+const FRAME_MS = 33;
 /** A browser sends 10 to 20 a second: one in two frames. */
 const FEEDBACK_EVERY = 2;
 const BOUND_US = 2;
@@ -40,27 +41,29 @@ interface Seen {
 
 /** Microseconds of CPU for each packet. */
 async function measure(adapting: boolean): Promise<number> {
-  const stream = new MediaStream({ codec: 'h264', clock: systemClock });
+  // Time passes as it would at 30 fps, without the wait for it.
+  const clock = new SimulatedClock();
+  const stream = new MediaStream({ codec: 'h264', clock });
   const user = { wish: () => ({ usefulKbps: 2800, wanted: false }), pad: () => 0, onEstimate: () => {} };
   const seen: Seen[] = [];
   const links: ViewerLink[] = [];
   const senders = Array.from({ length: VIEWERS }, (_, i) => {
-    const link = new ViewerLink(systemClock, user, undefined);
+    const link = new ViewerLink(clock, user, undefined);
     const mine: Seen = { base: 0, arrivalsMs: [] };
     links.push(link);
     seen.push(mine);
     return new RtpSender(stream, {
-      clock: systemClock,
+      clock,
       random: systemRandom,
       transport: {
-        packets: { send: () => mine.arrivalsMs.push(performance.now() + i), busy: () => false },
+        packets: { send: () => mine.arrivalsMs.push(clock.monotonic() + 5 + i), busy: () => false },
         srtp: new SrtpSender({
           profile: 'AES_CM_128_HMAC_SHA1_80',
           masterKey: randomBytes(16),
           masterSalt: randomBytes(14),
         }),
         transportSequence: new TransportSequence(),
-        pacer: adapting ? link.pacer : new Pacer(systemClock),
+        pacer: adapting ? link.pacer : new Pacer(clock),
         ...(adapting && { onSent: link.onSent }),
       },
       payloadType: 96,
@@ -74,18 +77,21 @@ async function measure(adapting: boolean): Promise<number> {
   for (let i = 0; i < FRAMES + WARM_UP; i++) {
     const feedback = i % FEEDBACK_EVERY === 0 ? seen.map((mine) => report(mine, i)) : [];
     const before = process.cpuUsage();
-    const captureTimeMs = Date.now();
+    const captureTimeMs = clock.now();
     stream.push({ codec: 'h264', data: i === 0 ? keyframe : unit, captureTimeMs, keyframe: i === 0 });
     feedback.forEach((packet, viewer) => {
       const link = links[viewer]!;
       if (adapting) parseRtcp(packet, { onTransportFeedback: (parsed) => link.onTransportFeedback(parsed) });
     });
+    clock.advance(FRAME_MS);
     const { user: userUs, system } = process.cpuUsage(before);
     if (i === WARM_UP) packets = -count(senders);
     if (i >= WARM_UP) cpuUs += userUs + system;
     await nextTurn();
   }
   packets += count(senders);
+  if (adapting && links.some(({ estimate }) => estimate.kbps === undefined))
+    throw new Error('no estimate: the feedback did not reach the estimator');
   for (const sender of senders) sender.pause();
   for (const link of links) link.close();
   return cpuUs / packets;

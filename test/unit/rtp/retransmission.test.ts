@@ -84,6 +84,18 @@ test('the same packet is repeated once a round trip however often it is asked fo
   assert.equal(viewer.repaired.length, 5);
 });
 
+test('a repetition goes twice where repetitions are lost too', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(1);
+  const [first, second] = viewer.packets.keys();
+  nack({ viewer, sender }, [first!]);
+  sender.setLink(0, 0.1);
+  nack({ viewer, sender }, [second!]);
+  assert.deepEqual(viewer.repaired, [first, second, second]);
+});
+
 test('a storm of NACKs cannot make it send more than its rate', () => {
   const camera = new TestCamera();
   const { viewer, sender } = watch(camera, { paceKbps: 1000 });
