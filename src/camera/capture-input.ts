@@ -35,6 +35,8 @@ export class CaptureInput {
   readonly #options: CaptureInputOptions;
   #facts: InputFacts = NO_FACTS;
   #setGates = () => {};
+  /** ffmpeg forgets what it is told before its filters are set up, which they are when the first picture comes. */
+  #hadPicture = false;
 
   constructor(options: CaptureInputOptions) {
     this.#options = options;
@@ -94,6 +96,8 @@ export class CaptureInput {
     const readers = plan.tracks.map((track, index) => new TrackReader(track, index, timeline, fussy));
     const hasPicture = plan.tracks.some(({ kind }) => kind === 'video');
     const args = ffmpegArgs(plan, context);
+    this.#hadPicture = false;
+    this.#setGates = () => {};
     const task = { ...args, path: ffmpeg.path, nice, trackCount: plan.tracks.length, clock };
     await runFfmpeg(
       {
@@ -105,6 +109,7 @@ export class CaptureInput {
         },
         onRunning: args.gates.size > 0 ? (tell) => this.#tendGates(args.gates, tell) : undefined,
         onPacket: (index, packet, stream) => {
+          if (!this.#hadPicture && plan.tracks[index]?.kind === 'video') this.#firstPicture();
           const unit = readers[index]?.read(packet, stream);
           if (unit) onAccessUnit(plan.tracks[index]?.name ?? '', unit, readers[index]?.info);
         },
@@ -113,11 +118,17 @@ export class CaptureInput {
     );
   }
 
+  #firstPicture(): void {
+    this.#hadPicture = true;
+    this.#setGates();
+  }
+
   /** ffmpeg hears on its standard input, within 100 ms, which renditions it is to encode. */
   #tendGates(gates: ReadonlyMap<string, string>, tell: (command: string) => void): void {
     const { isWanted } = this.#options;
     const isOpen = new Map([...gates.keys()].map((rendition) => [rendition, isWanted(rendition)]));
     this.#setGates = () => {
+      if (!this.#hadPicture) return;
       for (const [rendition, filter] of gates) {
         const open = isWanted(rendition);
         if (isOpen.get(rendition) === open) continue;

@@ -69,3 +69,13 @@ test('the best rendition is encoded until another one is wanted instead, and aga
   assert.ok(rig.of('high')[pause]?.unit.keyframe);
   assert.equal(rig.camera.status().restarts, 0);
 });
+
+test('a rendition that begins to be wanted while ffmpeg starts comes as well', async () => {
+  const rig = startRig();
+  while (childPids('ffmpeg').length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(rig.units.length, 0);
+  rig.camera.acquireRendition('high');
+  rig.camera.acquireRendition('low');
+  await rig.more('low', 5);
+  assert.equal(rig.camera.status().restarts, 0);
+});
