@@ -105,7 +105,7 @@ export class IotLink {
     const commands: Record<string, Command> = {
       status: () => Promise.resolve({ agentVersion, cameras: mapValues(cameras(), compact) }),
       'restart-camera': async ({ camera }) => {
-        if (typeof camera !== 'string' || !(camera in cameras()))
+        if (typeof camera !== 'string' || !Object.hasOwn(cameras(), camera))
           throw new BadCommandError('"camera" must name a camera');
         await restartCamera(camera);
         return {};
