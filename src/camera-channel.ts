@@ -125,7 +125,10 @@ export class CameraChannel {
       maxViewers: () => this.#config.viewers.max,
       media: {
         streams: { video: this.#video, audio: this.#audio },
-        capabilities: () => capabilities(this.#config),
+        capabilities: (clientId) => ({
+          ...capabilities(this.#config),
+          talk: this.#control.maySpeak(clientId),
+        }),
         acquire: () => this.#camera.acquire(),
       },
       signaling: {
@@ -140,11 +143,13 @@ export class CameraChannel {
         profiling.joined(session);
         onStatus();
         return (end) => {
+          this.#control.left(session);
           left(end);
           onStatus();
         };
       },
       onChannel: (opened, session) => this.#control.serve(opened, session),
+      onAudio: (packet, session) => this.#control.hear(packet, session),
       clock,
       random,
       log,
@@ -160,7 +165,11 @@ export class CameraChannel {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#options;
     const sessionsEnded = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(this.#master.close()), { once: true });
+      signal.addEventListener(
+        'abort',
+        () => resolve(this.#master.close().then(() => this.#control.close())),
+        { once: true },
+      );
     });
     const parts = await Promise.allSettled([
       this.#camera.run(signal),
@@ -200,11 +209,7 @@ export class CameraChannel {
   #leasePicture(): { stream: MediaStream; release: () => void } {
     const camera = this.#camera.acquire();
     const picture = this.#video.lease(this.#video.list()[0]?.name ?? '');
-    const release = (): void => {
-      picture.release();
-      camera.release();
-    };
-    return { stream: picture.stream, release };
+    return { stream: picture.stream, release: () => (picture.release(), camera.release()) };
   }
 
   #condition(): CameraCondition {
@@ -266,7 +271,7 @@ function wantedFps({ video }: CameraConfig, rendition: string | undefined): numb
   return video.encoder === 'copy' ? undefined : video.renditions[rendition ?? '']?.fps;
 }
 
-function capabilities({ video, audio, dataChannel, twcc }: CameraConfig): Capabilities {
+function capabilities({ video, audio, dataChannel, twcc }: CameraConfig): Omit<Capabilities, 'talk'> {
   return {
     video: video.codec,
     h264ProfileLevelId: '42e01f',

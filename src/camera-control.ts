@@ -6,9 +6,11 @@ import { readSnapshotRequest, Snapshots, type Jpeg } from './control/snapshot.ts
 import { snapshotMethod } from './control/snapshot-method.ts';
 import { viewMethods, type ViewingViewer } from './control/view-methods.ts';
 import type { JsonObject } from './config/layers.ts';
+import { Talkback } from './control/talkback.ts';
 import type { Log } from './log.ts';
 import type { MediaStream } from './rtp/media-stream.ts';
 import type { Clock } from './runtime/clock.ts';
+import type { AudioPacket } from './webrtc/incoming-audio.ts';
 import type { ViewerSession } from './webrtc/viewer-session.ts';
 
 export interface CameraControlOptions {
@@ -28,9 +30,14 @@ export interface CameraControlOptions {
 export class CameraControl {
   readonly #snapshots: Snapshots;
   readonly #labels: ChannelLabels<ViewerSession>;
+  readonly #config: () => CameraConfig;
+  readonly #talkback: Talkback;
 
   constructor(options: CameraControlOptions) {
     const { camera, config, ffmpeg, leasePicture, others, clock, log } = options;
+    const { mode, ...output } = config().talk;
+    this.#config = config;
+    this.#talkback = new Talkback({ output, mode, ffmpeg, clock, log });
     this.#snapshots = new Snapshots({
       ffmpegPath: ffmpeg.path,
       nice: ffmpeg.nice,
@@ -63,6 +70,27 @@ export class CameraControl {
   /** A viewer has opened a data channel. */
   serve(channel: ViewerChannel, session: ViewerSession): void {
     this.#labels.serve(channel, session);
+  }
+
+  /** Whether this viewer's sound is played. */
+  maySpeak(clientId: string): boolean {
+    const config = this.#config();
+    return config.talk.enabled && permissions(config, clientId).includes('talk');
+  }
+
+  /** What a viewer says. */
+  hear(packet: AudioPacket, session: ViewerSession): void {
+    this.#talkback.receive(session, packet);
+  }
+
+  /** A viewer is gone. */
+  left(session: ViewerSession): void {
+    this.#talkback.left(session);
+  }
+
+  /** Settles when the loudspeaker is closed. */
+  close(): Promise<void> {
+    return this.#talkback.close();
   }
 
   /** For an operator: `{"width", "quality"}`. */

@@ -60,6 +60,15 @@ export interface CameraConfig {
     /** Client ids of viewers that may ask for everything. */
     operators: string[];
   };
+  /** Two-way audio; played by the first of command, file and device that is set. */
+  talk: {
+    enabled: boolean;
+    mode: 'one' | 'mixed';
+    /** ALSA. */
+    device: string;
+    file: string;
+    command: string[];
+  };
   twcc: { enabled: boolean };
   srtp: { preferGcm: boolean };
   ice: {

@@ -1,6 +1,6 @@
 import type { AcceptedRtp, MediaDecision } from './negotiate.ts';
 import { MID_EXTENSION, TRANSPORT_CC_EXTENSION } from './negotiate.ts';
-import type { Fingerprint, IceParameters, Offer } from './sdp.ts';
+import type { Direction, Fingerprint, IceParameters, Offer } from './sdp.ts';
 
 /** Our side of the one transport. */
 export interface LocalTransport {
@@ -77,7 +77,7 @@ function rtpSection(decision: AcceptedRtp, track: LocalTrack | undefined): strin
     'c=IN IP4 0.0.0.0',
   ];
   if (media.mid !== '') lines.push(`a=mid:${media.mid}`);
-  lines.push(decision.sending ? 'a=sendonly' : 'a=inactive', 'a=rtcp-mux', 'a=rtcp-rsize');
+  lines.push(`a=${directionOf(decision)}`, 'a=rtcp-mux', 'a=rtcp-rsize');
   if (decision.midExtension !== undefined) lines.push(`a=extmap:${decision.midExtension} ${MID_EXTENSION}`);
   if (decision.transportCcExtension !== undefined)
     lines.push(`a=extmap:${decision.transportCcExtension} ${TRANSPORT_CC_EXTENSION}`);
@@ -89,6 +89,11 @@ function rtpSection(decision: AcceptedRtp, track: LocalTrack | undefined): strin
   lines.push(`a=ssrc:${track.ssrc} cname:${track.cname}`);
   if (rtx !== undefined) lines.push(`a=ssrc:${track.rtxSsrc} cname:${track.cname}`);
   return lines;
+}
+
+function directionOf({ sending, receiving }: AcceptedRtp): Direction {
+  if (sending) return receiving ? 'sendrecv' : 'sendonly';
+  return receiving ? 'recvonly' : 'inactive';
 }
 
 function codecLines({ media, payloadType, rtx, feedback }: AcceptedRtp): string[] {

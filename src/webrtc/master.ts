@@ -4,13 +4,15 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { buildAnswer } from './answer.ts';
 import { EarlyCandidates } from './early-candidates.ts';
+import type { AudioPacket } from './incoming-audio.ts';
 import { negotiate, refuse, type Capabilities, type Negotiation } from './negotiate.ts';
 import type { DataChannel } from './sctp/data-channel.ts';
 import { parseOffer, type Offer } from './sdp.ts';
 import type { IceServer, SecureTransport } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
 import { TokenBucket } from '../runtime/token-bucket.ts';
-import { ViewerSession, type ViewerStreams } from './viewer-session.ts';
+import { ViewerSession } from './viewer-session.ts';
+import type { ViewerStreams } from './viewer-session-options.ts';
 
 /** Where answers and candidates go; a message to a viewer that is gone is lost without an error. */
 export interface MasterSignaling {
@@ -23,7 +25,7 @@ export interface MasterSignaling {
 export interface MasterMedia {
   readonly streams: ViewerStreams;
   /** As of now: for the next viewer. */
-  capabilities(): Capabilities;
+  capabilities(clientId: string): Capabilities;
   /** Keeps the camera running until released. */
   acquire(): { release(): void };
 }
@@ -41,6 +43,8 @@ export interface MasterOptions {
   onSession: (session: ViewerSession) => (end: SessionEnd) => void;
   /** A viewer has opened a data channel: the channel's listeners are to be set during the call. */
   onChannel: (channel: DataChannel, session: ViewerSession) => void;
+  /** What a viewer says, where it may. */
+  onAudio: (packet: AudioPacket, session: ViewerSession) => void;
   clock: Clock;
   random: Random;
   log: Log;
@@ -106,7 +110,7 @@ export class Master {
       this.#complain({ clientId, error: errorText(error) }, 'offer ignored');
       return;
     }
-    const negotiation = negotiate(offer, this.#options.media.capabilities());
+    const negotiation = negotiate(offer, this.#options.media.capabilities(clientId));
     const session = this.#sessions.get(clientId);
     if (negotiation.ok && session?.isContinuedBy(offer, negotiation))
       return session.renegotiate(offer, negotiation);
@@ -163,8 +167,18 @@ export class Master {
   }
 
   #begin(clientId: string, offer: Offer, negotiation: Negotiation & { ok: true }): void {
-    const { media, signaling, createTransport, iceServers, onChannel, channelName, clock, random, log } =
-      this.#options;
+    const {
+      media,
+      signaling,
+      createTransport,
+      iceServers,
+      onChannel,
+      onAudio,
+      channelName,
+      clock,
+      random,
+      log,
+    } = this.#options;
     const session: ViewerSession = new ViewerSession({
       clientId,
       offer,
@@ -176,6 +190,7 @@ export class Master {
       sendAnswer: (answer) => signaling.sendAnswer(clientId, answer),
       sendCandidate: (candidate) => signaling.sendCandidate(clientId, candidate),
       onChannel: (channel) => onChannel(channel, session),
+      onAudio: (packet) => onAudio(packet, session),
       clock,
       random,
       log,

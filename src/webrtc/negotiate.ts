@@ -14,6 +14,8 @@ export interface Capabilities {
   h264ProfileLevelId?: string;
   audio: MediaCodec | undefined;
   dataChannel: boolean;
+  /** The viewer may speak. */
+  talk: boolean;
   twcc: boolean;
 }
 
@@ -26,6 +28,8 @@ export interface AcceptedRtp {
   rtx: number | undefined;
   /** False where the viewer does not want it (any more): a place kept in the answer, and nothing is sent. */
   sending: boolean;
+  /** Sound that the viewer sends is taken. */
+  receiving: boolean;
   /** RFC 8285 one-byte ids; undefined when not offered (or not usable as one-byte). */
   midExtension: number | undefined;
   transportCcExtension: number | undefined;
@@ -79,7 +83,7 @@ export function negotiate(offer: Offer, capabilities: Capabilities): Negotiation
 }
 
 function isServed(decision: AcceptedRtp | AcceptedData): boolean {
-  return decision.kind === 'application' || decision.sending;
+  return decision.kind === 'application' || decision.sending || decision.receiving;
 }
 
 /** True when both answer the same media in the same way. */
@@ -123,10 +127,14 @@ function decide(media: OfferedMedia, offer: Offer, capabilities: Capabilities): 
   if (media.kind !== 'audio' && media.kind !== 'video')
     return reject(media, `media kind ${media.kind.slice(0, 20)} is unknown`);
   if (!media.rtcpMux) return reject(media, 'rtcp-mux is required');
-  const codec = media.kind === 'video' ? capabilities.video : capabilities.audio;
-  if (codec === undefined) return reject(media, 'the camera has no sound');
-  const payloadType = choosePayloadType(media, codec, capabilities.h264ProfileLevelId);
-  if (payloadType === undefined) return reject(media, `${codec} is not offered`);
+  const own = media.kind === 'video' ? capabilities.video : capabilities.audio;
+  const receiving = media.kind === 'audio' && capabilities.talk && viewerSends(media);
+  if (own === undefined && !receiving) return reject(media, 'the camera has no sound');
+  const codec = [...(own ? [own] : []), ...(receiving ? SPOKEN : [])].find(
+    (one) => choosePayloadType(media, one, undefined) !== undefined,
+  );
+  const payloadType = codec && choosePayloadType(media, codec, capabilities.h264ProfileLevelId);
+  if (codec === undefined || payloadType === undefined) return reject(media, `${own} is not offered`);
   return {
     accepted: true,
     kind: media.kind,
@@ -134,11 +142,20 @@ function decide(media: OfferedMedia, offer: Offer, capabilities: Capabilities): 
     codec,
     payloadType,
     rtx: media.kind === 'video' ? findRtx(media, payloadType) : undefined,
-    sending: media.direction === 'recvonly' || media.direction === 'sendrecv',
+    // Both directions have one codec: with another than the camera's, the viewer only speaks.
+    sending: codec === own && (media.direction === 'recvonly' || media.direction === 'sendrecv'),
+    receiving,
     midExtension: oneByteExtension(media, MID_EXTENSION),
     transportCcExtension: capabilities.twcc ? oneByteExtension(media, TRANSPORT_CC_EXTENSION) : undefined,
     feedback: chooseFeedback(media, payloadType, capabilities.twcc),
   };
+}
+
+/** What can be played, best first. */
+const SPOKEN: readonly MediaCodec[] = ['opus', 'pcmu', 'pcma'];
+
+function viewerSends({ direction }: OfferedMedia): boolean {
+  return direction === 'sendonly' || direction === 'sendrecv';
 }
 
 function decideData(media: OfferedMedia, capabilities: Capabilities): MediaDecision {

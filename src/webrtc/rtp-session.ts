@@ -41,6 +41,8 @@ export interface Recorder {
  */
 export class RtpSession implements Picture {
   senders: RtpSender[] = [];
+  /** SRTP packets of the peer. */
+  onRtp: (packet: Buffer) => void = () => {};
   /** SRTCP packets that were forged, replayed or malformed. */
   rejectedRtcp = 0;
   readonly #transport: SecureTransport;
@@ -152,7 +154,7 @@ export class RtpSession implements Picture {
   /** RFC 5761 section 4: the second byte tells RTCP (192–223) from RTP. */
   #receive(packet: Buffer): void {
     const type = packet[1] ?? 0;
-    if (type < 192 || type > 223) return;
+    if (type < 192 || type > 223) return this.onRtp(packet);
     const plain = this.#srtcpIn.unprotect(packet);
     if (!plain || !parseRtcp(plain, this.#handler)) this.rejectedRtcp += 1;
     else this.#recorder?.onHeard();

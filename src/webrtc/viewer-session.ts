@@ -1,47 +1,18 @@
 import { errorText } from '../errors.ts';
-import type { Log } from '../log.ts';
-import type { MediaStream } from '../rtp/media-stream.ts';
 import type { RtpSender } from '../rtp/rtp-sender.ts';
 import type { RtpSenderStats } from '../rtp/rtp-sender-stats.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
-import type { Random } from '../runtime/random.ts';
+import type { Timer } from '../runtime/clock.ts';
 import { buildAnswer, type LocalTrack } from './answer.ts';
+import { IncomingAudio } from './incoming-audio.ts';
 import { isSameMedia, type Negotiation, type MediaDecision } from './negotiate.ts';
-import type { DataChannel } from './sctp/data-channel.ts';
-import type { Renditions } from './renditions.ts';
-import { RtpSession, type OutgoingTrack, type Recorder } from './rtp-session.ts';
+import { RtpSession, type OutgoingTrack } from './rtp-session.ts';
 import type { Offer } from './sdp.ts';
-import type { IceServer, SecureTransport, SrtpSessionKeys } from './secure-transport.ts';
+import type { SrtpSessionKeys } from './secure-transport.ts';
 import type { SessionEnd } from './session-end.ts';
 import type { SessionTimeline } from './session-timeline.ts';
 import { ShownRendition } from './shown-rendition.ts';
 import { ViewerChannels } from './viewer-channels.ts';
-
-/** What a viewer is served from. */
-export interface ViewerStreams {
-  video: Renditions;
-  audio: MediaStream | undefined;
-}
-
-export interface ViewerSessionOptions {
-  clientId: string;
-  offer: Offer;
-  negotiation: Negotiation & { ok: true };
-  transport: SecureTransport;
-  streams: ViewerStreams;
-  /** Names the stream to the browser. */
-  streamId: string;
-  iceServers: () => Array<Promise<readonly IceServer[]>>;
-  sendAnswer: (sdp: string) => void;
-  sendCandidate: (candidate: string) => void;
-  /** Set where the peer is no viewer, but records. */
-  recorder?: Recorder;
-  /** The viewer has opened a data channel: its listeners are to be set during the call. */
-  onChannel: (channel: DataChannel) => void;
-  clock: Clock;
-  random: Random;
-  log: Log;
-}
+import type { ViewerSessionOptions } from './viewer-session-options.ts';
 
 /** A changed network settles first (addresses come one by one). */
 const NETWORK_SETTLES_MS = 1_000;
@@ -267,9 +238,11 @@ export class ViewerSession {
   }
 
   #startMedia(keys: SrtpSessionKeys): void {
-    const { transport, recorder, clock, random } = this.#options;
+    const { transport, recorder, onAudio, clock, random } = this.#options;
     if (!this.picture) return;
     this.#media = new RtpSession(keys, transport, clock, random, this.picture, recorder);
+    const audio = new IncomingAudio(keys.remote, () => this.#negotiation.decisions, onAudio, clock);
+    this.#media.onRtp = (packet) => audio.receive(packet);
     this.#media.start(this.#outgoing());
   }
 

@@ -75,6 +75,7 @@ const master = new Master({
       h264ProfileLevelId: '42e01f',
       audio: 'opus',
       dataChannel: false,
+      talk: false,
       twcc: true,
     }),
     acquire: () => ({ release: () => {} }),
@@ -92,6 +93,7 @@ const master = new Master({
     }),
   iceServers: () => [],
   onChannel: () => {},
+  onAudio: () => {},
   onSession: (session) => {
     sessions.set(session.clientId, session);
     return () => sessions.delete(session.clientId);

@@ -26,6 +26,7 @@ test('a camera needs no more than a source; everything else has a default', () =
     viewers: { max: 10 },
     dataChannel: { enabled: true, echo: false },
     control: { allowed: ['view', 'snapshot'], operators: [] },
+    talk: { enabled: false, mode: 'one', device: 'default', file: '', command: [] },
     twcc: { enabled: true },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },
     srtp: { preferGcm: false },

@@ -14,6 +14,7 @@ const capabilities: Capabilities = {
   h264ProfileLevelId: '42e01f',
   audio: 'opus',
   dataChannel: true,
+  talk: false,
   twcc: true,
 };
 

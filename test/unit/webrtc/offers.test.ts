@@ -11,6 +11,7 @@ const capabilities: Capabilities = {
   h264ProfileLevelId: '42e01f',
   audio: 'opus',
   dataChannel: true,
+  talk: false,
   twcc: true,
 };
 

@@ -58,6 +58,7 @@ export class StubMaster {
           h264ProfileLevelId: '42e01f',
           audio: undefined,
           dataChannel: false,
+          talk: false,
           twcc: true,
         }),
         acquire: () => {
@@ -81,6 +82,7 @@ export class StubMaster {
         }),
       iceServers: iceServers ?? (() => []),
       onChannel: () => {},
+      onAudio: () => {},
       onSession: () => (end) => {
         this.ends.push(end);
         this.#events.emit('end');

@@ -16,6 +16,7 @@ export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}):
     viewers: { max: 10 },
     dataChannel: { enabled: true, echo: false },
     control: { allowed: ['view', 'snapshot'], operators: [] },
+    talk: { enabled: false, mode: 'one', device: 'default', file: '', command: [] },
     twcc: { enabled: true },
     srtp: { preferGcm: false },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },

@@ -19,6 +19,7 @@ const capabilities: Capabilities = {
   h264ProfileLevelId: '42e01f',
   audio: 'opus',
   dataChannel: true,
+  talk: false,
   twcc: true,
 };
 
