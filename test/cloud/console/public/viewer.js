@@ -52,7 +52,7 @@ export class Viewer extends EventTarget {
   start() {
     const { peer, signaling } = this;
     peer.addTransceiver('video', { direction: 'recvonly' });
-    peer.addTransceiver('audio', { direction: 'recvonly' });
+    this.sound = peer.addTransceiver('audio', { direction: 'sendrecv' });
     this.control = new ControlClient(peer.createDataChannel('control'));
     this.messages = peer.createDataChannel('messages');
     // The offer is made while the WebSocket opens.
@@ -74,6 +74,16 @@ export class Viewer extends EventTarget {
   /** Ends the viewer; the camera's place is free again. */
   stop() {
     this.#end('closed', '');
+  }
+
+  /** Whether the camera plays what this viewer says. */
+  get canTalk() {
+    return this.sound?.currentDirection === 'sendrecv' || this.sound?.currentDirection === 'sendonly';
+  }
+
+  /** Sends this to the camera's loudspeaker from now on; null: nothing. @param {MediaStreamTrack | null} track */
+  async talk(track) {
+    await this.sound.sender.replaceTrack(track);
   }
 
   /** Leaves signaling; the media connection lives on, as it does when the service ends a session. */
