@@ -23,6 +23,7 @@ const LOSS = 0.05;
 const VIDEO = 96;
 const RTX = 97;
 const FRAME_BYTES = 40_000;
+const UNPACED_KBPS = 1e9;
 /** Watched around the rollover only, for time; fewer packets than SRTP's replay window is long. */
 const WATCHED_FROM = 65_536 - 400;
 const WATCHED_TO = 65_536 + 500;
@@ -81,7 +82,8 @@ async function openLink(stream: MediaStream, profile: SrtpProfile, number: numbe
       packets: path,
       srtp: new SrtpSender(keys.remote),
       transportSequence: new TransportSequence(),
-      pacer: new Pacer(systemClock),
+      // What is pushed leaves at once: the loop gives the pacer no time.
+      pacer: new Pacer(systemClock, UNPACED_KBPS),
     },
     payloadType: VIDEO,
     cname: 'camera',
