@@ -3,6 +3,7 @@ import { CameraControl } from './camera-control.ts';
 import { CameraSlot } from './camera/camera-slot.ts';
 import type { Camera, CameraStatus } from './camera/camera.ts';
 import { RenditionStreams } from './camera/rendition-streams.ts';
+import { capabilities, captureKeys, sessionKeys, wantedFps } from './channel-config.ts';
 import type { CameraConfig } from './config/config.ts';
 import type { JsonObject } from './config/layers.ts';
 import type { Jpeg } from './control/snapshot.ts';
@@ -11,23 +12,27 @@ import type { Log } from './log.ts';
 import { CameraMetrics, type CameraCondition, type CameraMetricsOptions } from './metrics/camera-metrics.ts';
 import { PROFILING_CHANNEL } from './metrics/kvs-profiling.ts';
 import { Profiling } from './metrics/profiling.ts';
+import { barsViewers, captureOf } from './recording-capture.ts';
+import { Recording } from './recording.ts';
 import type { AccessUnit } from './rtp/access-unit.ts';
 import { MediaStream } from './rtp/media-stream.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { supervise } from './runtime/supervise.ts';
 import type { SignalingChannel } from './signaling/channel.ts';
+import type { MediaStorage } from './signaling/media-storage.ts';
 import type { SignalingHandler, SignalingStatus } from './signaling/signaling-status.ts';
 import type { Signaling } from './signaling/signaling.ts';
 import { Master, type MasterCounters } from './webrtc/master.ts';
-import type { Capabilities } from './webrtc/negotiate.ts';
 import type { IceServer, SecureTransport } from './webrtc/secure-transport.ts';
+import type { StorageStatus } from './webrtc/storage-status.ts';
 
 export interface CameraChannelOptions {
   name: string;
   config: CameraConfig;
   createCamera: (config: CameraConfig) => Camera;
   channel: SignalingChannel;
+  storage: MediaStorage;
   /** Asked beside the TURN servers that the channel has. */
   stunServers: readonly IceServer[];
   createSignaling: (handler: SignalingHandler) => Signaling;
@@ -47,6 +52,8 @@ export interface CameraChannelStatus {
   signaling: SignalingStatus;
   viewers: number;
   counters: Readonly<MasterCounters>;
+  /** Absent where the camera is not recorded. */
+  recording?: StorageStatus;
 }
 
 /** One camera on one signaling channel: captures while somebody watches and serves every viewer that comes. */
@@ -60,6 +67,7 @@ export class CameraChannel {
   readonly #control: CameraControl;
   readonly #video: RenditionStreams;
   readonly #audio: MediaStream | undefined;
+  readonly #recording: Recording | undefined;
   #config: CameraConfig;
   #capturedFrames = 0;
   /** The best rendition that is produced: its pictures are those that the camera captures. */
@@ -83,7 +91,7 @@ export class CameraChannel {
     this.name = name;
     this.#options = options;
     this.#config = config;
-    this.#video = new RenditionStreams(config, clock, (rendition) =>
+    this.#video = new RenditionStreams(captureOf(config).config, clock, (rendition) =>
       this.#camera.acquireRendition(rendition),
     );
     this.#audio = config.audio.enabled ? new MediaStream({ codec: config.audio.codec, clock }) : undefined;
@@ -103,13 +111,9 @@ export class CameraChannel {
       onStatus();
     };
     const onUnit = (track: string, unit: AccessUnit) => this.#push(track, unit);
-    this.#camera = new CameraSlot(config, createCamera, onUnit, onCameraStatus);
-    this.#signaling = createSignaling({
-      onOffer: (clientId, sdp) => this.#master.onOffer(clientId, sdp),
-      onCandidate: (clientId, { candidate }) => this.#master.onCandidate(clientId, candidate),
-      onSendFailed: (clientId, reason) =>
-        log.debug({ clientId, reason }, 'a message did not reach the viewer'),
-    });
+    this.#camera = new CameraSlot(captureOf(config).config, createCamera, onUnit, onCameraStatus);
+    this.#recording = config.storage.enabled && config.enabled ? this.#createRecording() : undefined;
+    this.#signaling = createSignaling(this.#signalingHandler());
     const profiling = new Profiling(options.metrics.durations, clock);
     this.#control = new CameraControl({
       camera: name,
@@ -123,6 +127,7 @@ export class CameraChannel {
     this.#master = new Master({
       channelName: channel.channelName,
       maxViewers: () => this.#config.viewers.max,
+      barred: () => barsViewers(this.#config),
       media: {
         streams: { video: this.#video, audio: this.#audio },
         capabilities: (clientId) => ({
@@ -158,7 +163,14 @@ export class CameraChannel {
 
   get status(): CameraChannelStatus {
     const { viewers, counters } = this.#master;
-    return { camera: this.#camera.status(), signaling: this.#signaling.status, viewers, counters };
+    const recording = this.#recording && { recording: this.#recording.status };
+    return {
+      camera: this.#camera.status(),
+      signaling: this.#signaling.status,
+      viewers,
+      counters,
+      ...recording,
+    };
   }
 
   /** Resolves on abort, with camera, signaling and every viewer's session ended; never rejects. */
@@ -174,6 +186,7 @@ export class CameraChannel {
     const parts = await Promise.allSettled([
       this.#camera.run(signal),
       supervise((stop) => this.#signaling.run(stop), signal, { name: 'signaling', clock, random, log }),
+      this.#recording?.run(signal),
       sessionsEnded,
     ]);
     for (const part of parts) {
@@ -191,14 +204,16 @@ export class CameraChannel {
     if (!isDeepStrictEqual(sessionKeys(old), sessionKeys(config))) return false;
     this.#config = config;
     if (isDeepStrictEqual(captureKeys(old), captureKeys(config))) return true;
-    this.#video.reconfigure(config);
-    await this.#camera.replace(config);
+    const capture = captureOf(config);
+    this.#video.reconfigure(capture.config);
+    this.#recording?.recordAnother(capture.rendition);
+    await this.#camera.replace(capture.config);
     return true;
   }
 
   /** Captures anew. */
   async restartCamera(): Promise<void> {
-    await this.#camera.replace(this.#config);
+    await this.#camera.replace(captureOf(this.#config).config);
   }
 
   /** A JPEG of the live picture: `{"width", "quality"}`. */
@@ -224,6 +239,7 @@ export class CameraChannel {
       offers,
       refused,
       malformed,
+      ...(this.#recording && { recording: this.#recording.condition }),
     };
   }
 
@@ -234,49 +250,47 @@ export class CameraChannel {
       if (track === this.#best) this.#capturedPictures += 1;
       this.#video.push(track, unit);
     }
+    this.#recording?.push(track, unit);
   }
-}
 
-/** What the viewers' sessions are built on. */
-function sessionKeys({
-  channelName,
-  enabled,
-  video,
-  audio,
-  dataChannel,
-  twcc,
-  ice,
-  storage,
-}: CameraConfig): unknown {
-  return {
-    channelName,
-    enabled,
-    videoCodec: video.codec,
-    hasAudio: audio.enabled,
-    audioCodec: audio.codec,
-    dataChannel,
-    twcc,
-    ice,
-    storage,
-  };
-}
+  /** Frames without a client id are the storage side's. */
+  #signalingHandler(): SignalingHandler {
+    const { log } = this.#options;
+    const recording = this.#recording?.session;
+    return {
+      onOffer: (clientId, sdp) => {
+        if (clientId !== '') this.#master.onOffer(clientId, sdp);
+        else if (recording) recording.onOffer(sdp);
+        else log.warn({}, 'a storage session is offered, but recording is off (storage.enabled)');
+      },
+      onCandidate: (clientId, { candidate }) => {
+        if (clientId !== '') this.#master.onCandidate(clientId, candidate);
+        else recording?.onCandidate(candidate);
+      },
+      onSendFailed: (clientId, reason) => {
+        log.debug({ clientId, reason }, 'a message did not reach the viewer');
+        if (clientId === '') recording?.onSendFailed(reason);
+      },
+      onStatus: () => this.#recording?.signalingChanged(),
+    };
+  }
 
-/** What the capture is built on: everything but the number of viewers. */
-function captureKeys(config: CameraConfig): unknown {
-  return { ...config, viewers: undefined };
-}
-
-/** Undefined where the source decides. */
-function wantedFps({ video }: CameraConfig, rendition: string | undefined): number | undefined {
-  return video.encoder === 'copy' ? undefined : video.renditions[rendition ?? '']?.fps;
-}
-
-function capabilities({ video, audio, dataChannel, twcc }: CameraConfig): Omit<Capabilities, 'talk'> {
-  return {
-    video: video.codec,
-    h264ProfileLevelId: '42e01f',
-    audio: audio.enabled ? audio.codec : undefined,
-    dataChannel: dataChannel.enabled,
-    twcc: twcc.enabled,
-  };
+  #createRecording(): Recording {
+    const { channel, storage, stunServers, createTransport, clock, random, log, onStatus } = this.#options;
+    return new Recording({
+      channelName: channel.channelName,
+      ...captureOf(this.#config),
+      storage,
+      signaling: () => this.#signaling,
+      acquire: () => this.#camera.acquire(),
+      acquireRendition: (rendition) => this.#camera.acquireRendition(rendition),
+      createTransport,
+      iceServers: () => [Promise.resolve(stunServers), channel.iceServers()],
+      onGap: (gap) => this.metrics.recordingGap(gap),
+      onStatus,
+      clock,
+      random,
+      log,
+    });
+  }
 }

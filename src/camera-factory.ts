@@ -10,9 +10,11 @@ import type { Log } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { AwsControlPlane } from './signaling/aws-control-plane.ts';
+import { AwsStorage } from './signaling/aws-storage.ts';
 import { stunServer } from './signaling/control-plane.ts';
 import { SignalingChannel, type OnDuration } from './signaling/channel.ts';
 import { ClockSkew } from './signaling/clock-skew.ts';
+import { MediaStorage } from './signaling/media-storage.ts';
 import { Signaling } from './signaling/signaling.ts';
 import { socketOpener } from './signaling/web-socket.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -35,6 +37,7 @@ export interface CameraFactoryOptions {
 interface Shared {
   credentials: CachedCredentials;
   controlPlane: AwsControlPlane;
+  awsStorage: AwsStorage;
   skew: ClockSkew;
   /** Proxies of the environment (HTTPS_PROXY, NO_PROXY) for REST and WebSocket alike. */
   httpsAgent: HttpsAgent;
@@ -63,7 +66,7 @@ export class CameraFactory {
 
   createChannel(name: string, camera: CameraConfig, onStatus: () => void): CameraChannel {
     const { config, env, greengrassLogin, telemetry, clock, random } = this.#options;
-    const { credentials, controlPlane, skew, httpsAgent, dtls, mdns } = this.#shared;
+    const { credentials, controlPlane, awsStorage, skew, httpsAgent, dtls, mdns } = this.#shared;
     const metrics: CameraChannelOptions['metrics'] = telemetry.forCamera();
     const log = this.#options.log.child({ camera: name });
     const { region, endpoint, useDualStack, useStun, createChannel } = config.aws;
@@ -83,7 +86,14 @@ export class CameraFactory {
       stateDirectory,
       endpoint,
       createChannel,
+      withStorage: camera.storage.enabled,
       onDuration,
+    });
+    const storage = new MediaStorage({
+      channel,
+      calls: awsStorage,
+      onJoined: (ms) => onDuration('joinStorageSession', ms),
+      clock,
     });
     return new CameraChannel({
       name,
@@ -101,6 +111,7 @@ export class CameraFactory {
         }),
       ffmpeg,
       channel,
+      storage,
       stunServers: useStun ? [stunServer(region, useDualStack)] : [],
       createSignaling: (handler) =>
         new Signaling({
@@ -172,5 +183,6 @@ async function prepare({
     clock,
   });
   const mdns = new MdnsResolver(clock);
-  return { credentials, controlPlane, skew, httpsAgent: agent, dtls: new DtlsLoader(), mdns };
+  const awsStorage = new AwsStorage(controlPlane.calls);
+  return { credentials, controlPlane, awsStorage, skew, httpsAgent: agent, dtls: new DtlsLoader(), mdns };
 }

@@ -37,6 +37,8 @@ export interface TelemetryOptions {
 const FAULTS_EVERY_MS = 10_000;
 /** A signaling connection that is away for less is about to be back. */
 const SIGNALING_GRACE_MS = 60_000;
+/** A storage session that is away for less is about to be replaced. */
+const RECORDING_GRACE_MS = 60_000;
 const CERTIFICATE_WARN_DAYS = 30;
 
 /** Metrics, events of viewers' sessions, and alarms: collected from everything that runs, published over MQTT and to Prometheus. */
@@ -190,16 +192,20 @@ export class Telemetry {
 
   #cameraFaults(channels: CameraChannels): Fault[] {
     const nowMs = this.#options.clock.now();
-    return Object.entries(channels.status()).flatMap(([camera, { camera: capture, signaling }]) => {
-      const faults: Fault[] = [];
-      if (capture.state === 'failed')
-        faults.push({ alarm: 'camera-failed', camera, reason: capture.reason ?? '' });
-      if (signaling.state === 'fighting')
-        faults.push({ alarm: 'channel-contended', camera, reason: signaling.reason });
-      if (signaling.state === 'disconnected' && nowMs - signaling.since > SIGNALING_GRACE_MS)
-        faults.push({ alarm: 'signaling-lost', camera, reason: signaling.reason });
-      return faults;
-    });
+    return Object.entries(channels.status()).flatMap(
+      ([camera, { camera: capture, signaling, recording }]) => {
+        const faults: Fault[] = [];
+        if (capture.state === 'failed')
+          faults.push({ alarm: 'camera-failed', camera, reason: capture.reason ?? '' });
+        if (signaling.state === 'fighting')
+          faults.push({ alarm: 'channel-contended', camera, reason: signaling.reason });
+        if (signaling.state === 'disconnected' && nowMs - signaling.since > SIGNALING_GRACE_MS)
+          faults.push({ alarm: 'signaling-lost', camera, reason: signaling.reason });
+        if (recording && recording.state !== 'recording' && nowMs - recording.since > RECORDING_GRACE_MS)
+          faults.push({ alarm: 'recording-lost', camera, reason: recording.reason });
+        return faults;
+      },
+    );
   }
 
   /** Since the agent's start, those of cameras that are gone too. */

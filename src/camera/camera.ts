@@ -147,7 +147,8 @@ export class Camera {
     signal.addEventListener('abort', stop, { once: true });
     this.#demand.onChange((wanted) => !wanted && stop());
     this.#setState('starting');
-    if (config.audio.enabled) this.#audio.start();
+    // A recording has a sound track always, and be it silence.
+    if (config.audio.enabled || config.storage.enabled) this.#audio.start();
     const forget = this.#wants.onChange(() => this.#wantsChanged());
     await Promise.all(this.#inputs.map((input) => this.#runWhileWanted(input, session.signal)));
     forget();

@@ -97,7 +97,9 @@ function planRtsp(
 }
 
 /** `auto` and `copy` pass a source through unless its picture has to be changed. */
-function mayPassThrough({ source, video, orientation, crop, overlay }: CameraConfig): boolean {
+function mayPassThrough({ source, video, storage, orientation, crop, overlay }: CameraConfig): boolean {
+  // What comes from the source may be larger than storage takes.
+  if (storage.enabled && video.encoder !== 'copy') return false;
   if (video.encoder !== 'auto' && video.encoder !== 'copy') return false;
   if (source.type === 'test') return false;
   if (source.type === 'command' && source.format === 'mjpeg') return false;

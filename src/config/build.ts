@@ -1,5 +1,5 @@
 import { agentShape, secretShape } from './agent-schema.ts';
-import { cameraShape, channelName, renditionShape } from './camera-schema.ts';
+import { cameraShape, channelName, renditionShape, type CameraKeys } from './camera-schema.ts';
 import type { AgentConfig, CameraConfig, RenditionConfig, SecretReference, SourceConfig } from './config.ts';
 import { ConfigError, FaultReport } from './faults.ts';
 import { isHostileKey, isObject, mergeLayers, type Json, type JsonObject, type Layer } from './layers.ts';
@@ -114,6 +114,7 @@ function readCamera(
   const keys = readKeys(cameraShape, values, path, report, ['source']);
 
   checkCrop(keys.crop, [...path, 'crop'], report);
+  checkStorage(keys, path, report);
 
   const source = readReferencedSource(sourceValue, [...path, 'source'], { secrets, sources }, report);
   const renditions = readRenditions(renditionValues, [...path, 'video', 'renditions'], report);
@@ -133,6 +134,18 @@ function checkCrop(crop: CameraConfig['crop'], path: readonly string[], report: 
     if (!Object.hasOwn(crop, key))
       report.add([...path, key], undefined, 'all of x, y, width and height, or none');
   }
+}
+
+/** WebRTC ingestion takes nothing else. */
+function checkStorage(
+  { storage, video, audio }: CameraKeys,
+  path: readonly string[],
+  report: FaultReport,
+): void {
+  if (!storage.enabled) return;
+  const why = 'as storage.enabled takes nothing else';
+  if (video.codec !== 'h264') report.add([...path, 'video', 'codec'], video.codec, `h264, ${why}`);
+  if (audio.codec !== 'opus') report.add([...path, 'audio', 'codec'], audio.codec, `opus, ${why}`);
 }
 
 function readRenditions(

@@ -186,9 +186,27 @@ export const cameraShape: Shape<CameraKeys> = {
   },
   storage: {
     enabled: {
-      doc: 'Record through WebRTC ingestion into the stream linked to the channel. Not in effect yet.',
+      doc: 'Record through WebRTC ingestion into the stream linked to the channel, in H.264 and Opus. The camera then runs all the time.',
       format: flag,
       default: false,
+      scope: 'shadow',
+    },
+    maxBitrateKbps: {
+      doc: "Upper bound of what is recorded, sound included: the best rendition below it, or one made for it. AWS's own limit is 1000 unless it was raised.",
+      format: whole(100, 50_000),
+      default: 1000,
+      scope: 'shadow',
+    },
+    serveViewers: {
+      doc: 'Answer viewers beside the recording. On a channel with storage AWS brings viewers through the stream or the storage session instead.',
+      format: flag,
+      default: false,
+      scope: 'shadow',
+    },
+    renewAfterMinutes: {
+      doc: 'How long one storage session is used; AWS ends it after 60.',
+      format: decimal(0.1, 58),
+      default: 52,
       scope: 'shadow',
     },
   },

@@ -78,7 +78,15 @@ export interface CameraConfig {
     /** Names of the network interfaces to use; empty: all. */
     interfaces: string[];
   };
-  storage: { enabled: boolean };
+  storage: {
+    enabled: boolean;
+    /** Of picture and sound together. */
+    maxBitrateKbps: number;
+    /** Viewers are served too, beside the storage session. */
+    serveViewers: boolean;
+    /** When a storage session is replaced by the next one. */
+    renewAfterMinutes: number;
+  };
 }
 
 export interface SecretReference {

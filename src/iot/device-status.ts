@@ -13,6 +13,8 @@ export interface CameraStatus {
   rendition?: string;
   /** Epoch milliseconds. */
   lastFrameAt?: number;
+  /** Absent where the camera is not recorded. `reason`: why it does not record; else empty. */
+  recording?: { state: string; reason: string };
 }
 
 export interface DeviceStatusOptions {
@@ -32,7 +34,7 @@ const MAX_REASON_LENGTH = 120;
 /**
  * The state of the cameras for the status shadow, which has no desired:
  * `{agentVersion, startedAt, heartbeatAt, heartbeatSeconds, cameras: {<name>: {state, reason?, viewers, rendition?,
- * lastFrameAt?}}}`, times as ISO 8601. A device not heard of for two or three heartbeats is offline: over the
+ * lastFrameAt?, recording?: {state, reason?}}}}`, times as ISO 8601. A device not heard of for two or three heartbeats is offline: over the
  * nucleus there is no last will. `lastFrameAt` moves with the others and with the heartbeat, not with each frame.
  */
 export class DeviceStatus {
@@ -74,14 +76,26 @@ export class DeviceStatus {
 }
 
 /** One camera as the shadow and the `status` command show it. */
-export function compact({ state, reason, viewers, rendition, lastFrameAt }: CameraStatus): JsonObject {
+export function compact({
+  state,
+  reason,
+  viewers,
+  rendition,
+  lastFrameAt,
+  recording,
+}: CameraStatus): JsonObject {
   return {
     state,
     ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON_LENGTH) }),
     viewers,
     ...(rendition === undefined ? {} : { rendition }),
     ...(lastFrameAt === undefined ? {} : { lastFrameAt: isoSeconds(lastFrameAt) }),
+    ...(recording === undefined ? {} : { recording: compactRecording(recording) }),
   };
+}
+
+function compactRecording({ state, reason }: { state: string; reason: string }): JsonObject {
+  return { state, ...(reason === '' ? {} : { reason: reason.slice(0, MAX_REASON_LENGTH) }) };
 }
 
 function isoSeconds(epochMs: number): string {

@@ -5,6 +5,7 @@ import { CaptureSpeed } from './capture-speed.ts';
 import { Distribution } from './distribution.ts';
 import { entries, viewerDurations, type Durations } from './durations.ts';
 import type { SessionEvent } from './events.ts';
+import { RecordingMetrics, type RecordingCondition } from './recording-metrics.ts';
 import { counter, gauge, type MetricGroup, type Sample } from './sample.ts';
 import { noTotals, ViewerRecord, wireBytes, type LinkQuality, type ViewerSource } from './viewer-record.ts';
 
@@ -21,6 +22,8 @@ export interface CameraCondition {
   offers: number;
   refused: number;
   malformed: number;
+  /** Absent where the camera is not recorded. */
+  recording?: RecordingCondition;
 }
 
 export interface CameraMetricsOptions {
@@ -44,6 +47,7 @@ export class CameraMetrics {
   readonly #viewers = new Set<ViewerRecord>();
   readonly #totals = noTotals();
   readonly #ends = new Map<string, number>();
+  readonly #recording: RecordingMetrics;
   readonly #quality: Record<keyof LinkQuality, Distribution>;
   readonly #captureSpeed: CaptureSpeed;
   #startingSinceMs: number | undefined;
@@ -52,6 +56,7 @@ export class CameraMetrics {
     const { random, durations } = options;
     this.#options = options;
     this.durations = durations;
+    this.#recording = new RecordingMetrics(random);
     this.#quality = {
       bitrateKbps: new Distribution('viewerBitrate', 'Kilobits/Second', random),
       roundTripMs: new Distribution('roundTripTime', 'Milliseconds', random),
@@ -62,10 +67,10 @@ export class CameraMetrics {
     this.#captureSpeed = new CaptureSpeed(random);
   }
 
-  /** Bytes sent to viewers since the agent's start, with the headers of all layers, about. */
+  /** Bytes sent to viewers and to storage since the agent's start, with the headers of all layers, about. */
   get wireBytes(): number {
     this.#collect();
-    return wireBytes(this.#totals);
+    return wireBytes(this.#totals) + (this.#options.condition().recording?.sentBytes ?? 0);
   }
 
   /** Returns what to call with the reason when the session has ended, its figures still there. */
@@ -78,6 +83,20 @@ export class CameraMetrics {
     return (end) => {
       if (this.#viewers.delete(viewer)) this.#left(viewer, end, clock.monotonic() - startedAtMs);
     };
+  }
+
+  /** Something is missing in the recording; epoch milliseconds. */
+  recordingGap({ from, to }: { from: number; to: number }): void {
+    const { camera, channelName, onEvent } = this.#options;
+    this.#recording.gap(to - from);
+    onEvent({
+      event: 'recording-gap',
+      camera,
+      channelName,
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+      seconds: Math.round((to - from) / 100) / 10,
+    });
   }
 
   /** To be told of the camera's state whenever it may have changed: times the cold start. */
@@ -113,6 +132,7 @@ export class CameraMetrics {
         ...this.durations.distributions,
         ...Object.values(this.#quality),
         this.#captureSpeed.distribution,
+        ...this.#recording.distributions,
       ],
     };
   }
@@ -122,9 +142,10 @@ export class CameraMetrics {
   }
 
   #conditionSamples(): Sample[] {
-    const { camera, signaling, offers, refused, malformed, capturedFrames, capturedPictures } =
+    const { camera, signaling, offers, refused, malformed, capturedFrames, capturedPictures, recording } =
       this.#options.condition();
     return [
+      ...this.#recording.samples(recording),
       ...gauge('cameraStreaming', camera.state === 'streaming' ? 1 : 0),
       ...gauge('cameraFailed', camera.state === 'failed' ? 1 : 0),
       ...gauge('signalingConnected', signaling.connected ? 1 : 0),

@@ -27,7 +27,16 @@ export type SessionEvent =
       route?: string;
       durationsMs: Partial<Record<DurationName, number>>;
       sent: Totals;
-    } & OfViewer);
+    } & OfViewer)
+  /** Something is missing in the recording; times as ISO 8601. */
+  | {
+      event: 'recording-gap';
+      camera: string;
+      channelName: string;
+      from: string;
+      to: string;
+      seconds: number;
+    };
 
 export interface AlarmEvent {
   alarm: string;

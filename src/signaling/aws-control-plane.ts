@@ -1,63 +1,33 @@
-import type { Agent } from 'node:https';
-import type { KinesisVideoClient } from '@aws-sdk/client-kinesis-video';
 import type { KinesisVideoSignalingClient } from '@aws-sdk/client-kinesis-video-signaling';
-import type { Clock } from '../runtime/clock.ts';
-import type { ClockSkew } from './clock-skew.ts';
-import type {
-  ChannelEndpoints,
-  ControlPlane,
-  CredentialsProvider,
-  IceServerConfig,
-} from './control-plane.ts';
-import { clockHint, ServiceError, type ServiceRefusal } from './service-error.ts';
-
-export interface AwsControlPlaneOptions {
-  region: string;
-  credentials: CredentialsProvider;
-  skew: ClockSkew;
-  clock: Clock;
-  /** Of the Kinesis Video control plane; empty: the SDK's own, which honours AWS_ENDPOINT_URL_KINESIS_VIDEO. */
-  endpoint?: string;
-  useFips?: boolean;
-  useDualStack?: boolean;
-  /** Carries proxies and certificate authorities; may be shared with the WebSockets. */
-  agent?: Agent;
-}
-
-const CONNECT_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 10_000;
-/** One repetition by the SDK, for a corrected clock or a hiccup; an outage is the supervisor's. */
-const MAX_ATTEMPTS = 2;
-/** Next to the HTTP handler: sees refusals too. */
-const DATE_READER = { step: 'deserialize', priority: 'low', name: 'dateReader' } as const;
+import { AwsCalls, DATE_READER, required, type AwsCallsOptions } from './aws-calls.ts';
+import type { ChannelEndpoints, ControlPlane, IceServerConfig } from './control-plane.ts';
 
 /** The REST calls through the AWS SDK, loaded when first used: a warm start without viewers needs none of it. */
 export class AwsControlPlane implements ControlPlane {
-  readonly #options: AwsControlPlaneOptions;
-  readonly #closing = new AbortController();
-  readonly #abortable = { abortSignal: this.#closing.signal };
-  #control: KinesisVideoClient | undefined;
+  readonly calls: AwsCalls;
   /** By endpoint; there is one for each channel. */
   readonly #signaling = new Map<string, KinesisVideoSignalingClient>();
 
-  constructor(options: AwsControlPlaneOptions) {
-    this.#options = options;
+  constructor(options: AwsCallsOptions) {
+    this.calls = new AwsCalls(options);
   }
 
   /** Ends the calls under way: they reject. */
   close(): void {
-    this.#closing.abort();
+    this.calls.close();
   }
 
   async ready(): Promise<void> {
-    await this.#options.credentials.get();
+    await this.calls.ready();
   }
 
   async describeChannel(channelName: string): Promise<string> {
     const what = `DescribeSignalingChannel "${channelName}"`;
     const sdk = await import('@aws-sdk/client-kinesis-video');
     const command = new sdk.DescribeSignalingChannelCommand({ ChannelName: channelName });
-    const answer = await this.#attempt(what, () => this.#controlClient(sdk).send(command, this.#abortable));
+    const answer = await this.calls.attempt(what, () =>
+      this.calls.controlClient(sdk).send(command, this.calls.abortable),
+    );
     return required(what, 'ChannelInfo.ChannelARN', answer.ChannelInfo?.ChannelARN);
   }
 
@@ -68,7 +38,9 @@ export class AwsControlPlane implements ControlPlane {
       ChannelName: channelName,
       ChannelType: 'SINGLE_MASTER',
     });
-    const answer = await this.#attempt(what, () => this.#controlClient(sdk).send(command, this.#abortable));
+    const answer = await this.calls.attempt(what, () =>
+      this.calls.controlClient(sdk).send(command, this.calls.abortable),
+    );
     return required(what, 'ChannelARN', answer.ChannelARN);
   }
 
@@ -82,7 +54,9 @@ export class AwsControlPlane implements ControlPlane {
         Role: 'MASTER',
       },
     });
-    const answer = await this.#attempt(what, () => this.#controlClient(sdk).send(command, this.#abortable));
+    const answer = await this.calls.attempt(what, () =>
+      this.calls.controlClient(sdk).send(command, this.calls.abortable),
+    );
     const of = (protocol: string): string => {
       const item = answer.ResourceEndpointList?.find(({ Protocol }) => Protocol === protocol);
       return required(what, `${protocol} endpoint`, item?.ResourceEndpoint);
@@ -96,7 +70,9 @@ export class AwsControlPlane implements ControlPlane {
     const sdk = await import('@aws-sdk/client-kinesis-video-signaling');
     const command = new sdk.GetIceServerConfigCommand({ ChannelARN: arn, Service: 'TURN' });
     const client = this.#signalingClient(sdk, httpsEndpoint);
-    const { IceServerList = [] } = await this.#attempt(what, () => client.send(command, this.#abortable));
+    const { IceServerList = [] } = await this.calls.attempt(what, () =>
+      client.send(command, this.calls.abortable),
+    );
     const servers = IceServerList.map(({ Uris = [], Username, Password }) => ({
       urls: Uris,
       ...(Username === undefined ? {} : { username: Username }),
@@ -106,98 +82,19 @@ export class AwsControlPlane implements ControlPlane {
     return { servers, ttlSeconds: ttls.length > 0 ? Math.min(...ttls) : 0 };
   }
 
-  #controlClient(sdk: typeof import('@aws-sdk/client-kinesis-video')): KinesisVideoClient {
-    if (this.#control === undefined) {
-      const { endpoint, useFips = false, useDualStack = false } = this.#options;
-      this.#control = new sdk.KinesisVideoClient({
-        ...this.#clientOptions(),
-        // A client takes an endpoint or the flags, never both.
-        ...(endpoint ? { endpoint } : { useFipsEndpoint: useFips, useDualstackEndpoint: useDualStack }),
-      });
-      this.#control.middlewareStack.add(
-        (next) => async (args) => this.#readDate(await next(args)),
-        DATE_READER,
-      );
-    }
-    return this.#control;
-  }
-
   #signalingClient(
     sdk: typeof import('@aws-sdk/client-kinesis-video-signaling'),
     endpoint: string,
   ): KinesisVideoSignalingClient {
     let client = this.#signaling.get(endpoint);
     if (client === undefined) {
-      client = new sdk.KinesisVideoSignalingClient({ ...this.#clientOptions(), endpoint });
-      client.middlewareStack.add((next) => async (args) => this.#readDate(await next(args)), DATE_READER);
+      client = new sdk.KinesisVideoSignalingClient({ ...this.calls.clientOptions(), endpoint });
+      client.middlewareStack.add(
+        (next) => async (args) => this.calls.readDate(await next(args)),
+        DATE_READER,
+      );
       this.#signaling.set(endpoint, client);
     }
     return client;
   }
-
-  #clientOptions() {
-    const { region, credentials, skew, agent } = this.#options;
-    return {
-      region,
-      // Our provider caches and refreshes; an expiry in the past keeps the SDK from caching on top of it.
-      credentials: async () => {
-        const { accessKeyId, secretAccessKey, sessionToken } = await credentials.get();
-        const token = sessionToken === undefined ? {} : { sessionToken };
-        return { accessKeyId, secretAccessKey, ...token, expiration: new Date(0) };
-      },
-      maxAttempts: MAX_ATTEMPTS,
-      systemClockOffset: skew.offsetMs,
-      requestHandler: {
-        connectionTimeout: CONNECT_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        throwOnRequestTimeout: true,
-        ...(agent === undefined ? {} : { httpsAgent: agent }),
-      },
-    };
-  }
-
-  #readDate<T extends { response: unknown }>(result: T): T {
-    this.#options.skew.learn(responseHeader(result.response, 'date'));
-    return result;
-  }
-
-  async #attempt<T>(what: string, call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (error) {
-      const { skew, clock, credentials } = this.#options;
-      const refusal = refusalOf(error);
-      const hint = clockHint(clock.now(), skew.offsetMs, error);
-      // The SDK's error is no cause to pass on where the service spoke: its text may hold the session token.
-      const answered = refusal.statusCode !== undefined;
-      const failure = new ServiceError(what, refusal, hint, answered ? undefined : error);
-      if (failure.fault === 'denied') credentials.invalidate?.();
-      throw failure;
-    }
-  }
-}
-
-function required(what: string, name: string, value: string | undefined): string {
-  if (value) return value;
-  throw new ServiceError(what, { message: `the answer has no ${name}` }, '');
-}
-
-/** From the SDK's exceptions, by their documented shape. */
-function refusalOf(error: unknown): ServiceRefusal {
-  const statusCode = member(member(error, '$metadata'), 'httpStatusCode');
-  if (!(error instanceof Error) || typeof statusCode !== 'number') return {};
-  // The parser's own words quote the answer.
-  if (error instanceof SyntaxError) return { statusCode, message: 'the answer is no JSON' };
-  const retryAfter = responseHeader(member(error, '$response'), 'retry-after');
-  return { statusCode, errorType: error.name, message: error.message, retryAfter };
-}
-
-function responseHeader(response: unknown, name: string): string | undefined {
-  const value = member(member(response, 'headers'), name);
-  return typeof value === 'string' ? value : undefined;
-}
-
-function member(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return Object.getOwnPropertyDescriptor(value, name)?.value;
 }

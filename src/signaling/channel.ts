@@ -8,7 +8,8 @@ import { IceServerCache } from './ice-servers.ts';
 import { ServiceError } from './service-error.ts';
 
 /** What is timed. Milliseconds go with it. */
-export type SignalingDuration = 'describeChannel' | 'getEndpoints' | 'getIceServers' | 'connectAsMaster';
+export type SignalingDuration =
+  'describeChannel' | 'getEndpoints' | 'getIceServers' | 'connectAsMaster' | 'joinStorageSession';
 export type OnDuration = (name: SignalingDuration, durationMs: number) => void;
 
 export interface SignalingChannelOptions {

@@ -34,6 +34,8 @@ export interface MasterOptions {
   channelName: string;
   /** As of now: for the next viewer. */
   maxViewers: () => number;
+  /** Why no viewer is served at all; undefined where they are. */
+  barred?: () => string | undefined;
   media: MasterMedia;
   signaling: MasterSignaling;
   createTransport: () => SecureTransport;
@@ -142,6 +144,8 @@ export class Master {
 
   /** Why there is no place. One held for an offer whose viewer has shown no sign of life yet, as stale offers do, is given away. */
   #fullHouse(): string | undefined {
+    const barred = this.#options.barred?.();
+    if (barred !== undefined) return barred;
     const maxViewers = this.#options.maxViewers();
     if (this.#sessions.size < maxViewers) return undefined;
     for (const [clientId, session] of this.#sessions) {

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Channel, SignalingRole } from './channels.ts';
 import type { CloudContext } from './context.ts';
+import { streamRoutes } from './kvs-streams.ts';
 import { isObject, restApi, type JsonObject, type Route } from './rest-api.ts';
 import { ServiceError } from './service-error.ts';
 
@@ -36,6 +37,7 @@ export function kvsControl(
   });
   return restApi(
     new Map([
+      ...streamRoutes(context),
       [
         '/createSignalingChannel',
         route('CreateSignalingChannel', (body) => {
@@ -138,11 +140,11 @@ function messageTtl(body: JsonObject): number {
   return ttl;
 }
 
-function text(body: JsonObject, key: string): string {
+export function text(body: JsonObject, key: string): string {
   const value = body[key];
   return typeof value === 'string' ? value : '';
 }
 
-function invalid(message: string): ServiceError {
+export function invalid(message: string): ServiceError {
   return new ServiceError(400, 'InvalidArgumentException', message);
 }

@@ -30,7 +30,7 @@ export interface StorageSessions {
 export function kvsData(
   context: CloudContext,
   ice: IceServerSource,
-  storage: () => StorageSessions | undefined,
+  storage: StorageSessions,
 ): RequestListener {
   const route = (operation: Route['operation'], handle: Route['handle']): Route => ({
     operation,
@@ -50,11 +50,10 @@ export function kvsData(
         '/joinStorageSession',
         route('JoinStorageSession', (body: JsonObject) => {
           const channel = findChannel(context, body);
-          const sessions = storage();
-          if (!channel.storageStreamArn || !sessions) {
+          if (!channel.storageStreamArn) {
             throw new ServiceError(400, 'InvalidArgumentException', 'Media storage is not enabled.');
           }
-          sessions.join(channel);
+          storage.join(channel);
           return {};
         }),
       ],

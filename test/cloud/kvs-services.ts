@@ -20,7 +20,7 @@ export interface KvsServicesOptions {
   host: Host;
   tls: TlsOptions;
   ice: IceServerSource;
-  storage: () => StorageSessions | undefined;
+  storage: StorageSessions;
 }
 
 /** The HTTPS and WSS servers, each with its own port; each can be stopped and started again on it. */

@@ -7,7 +7,7 @@ import type { CloudContext } from './context.ts';
 import { failure, garbage, meetFault, ServiceError, type Answer } from './service-error.ts';
 import { verifyPresignedUrl } from './sigv4-verify.ts';
 import { ID } from './signaling-message.ts';
-import { SignalingRoom } from './signaling-room.ts';
+import { SignalingRoom, type StorageSide } from './signaling-room.ts';
 import { SignalingSession } from './signaling-session.ts';
 
 /** Above this the connection is closed (1009); a payload above its limit is refused only. */
@@ -19,6 +19,8 @@ const MAX_FRAME_BYTES = 131_072;
  * https://docs.aws.amazon.com/kinesisvideostreams-webrtc-dg/latest/devguide/kvswebrtc-websocket-apis.html
  */
 export class KvsSignaling {
+  /** Where a master's messages without a recipient go. */
+  storage: StorageSide | undefined;
   readonly #context: CloudContext;
   readonly #rooms = new Map<string, SignalingRoom>();
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES });
@@ -103,7 +105,8 @@ export class KvsSignaling {
   }
 
   #room(channel: Channel): SignalingRoom {
-    const room = this.#rooms.get(channel.name) ?? new SignalingRoom(channel, this.#context);
+    const room =
+      this.#rooms.get(channel.name) ?? new SignalingRoom(channel, this.#context, () => this.storage);
     this.#rooms.set(channel.name, room);
     return room;
   }

@@ -10,9 +10,11 @@ import { CredentialsStore, type StoredCredentials } from './credentials-store.ts
 import { EventLog } from './event-log.ts';
 import { awsLimits, Faults, type Limits } from './faults.ts';
 import type { IotCore } from './iot-core.ts';
-import type { IceServer, StorageSessions } from './kvs-data.ts';
+import type { IceServer } from './kvs-data.ts';
 import { KvsServices, type Host } from './kvs-services.ts';
 import { KvsSignaling } from './kvs-signaling.ts';
+import { StorageService } from './storage/storage-service.ts';
+import { Streams } from './streams.ts';
 import { fingerprint, Pki, type CertificateFiles, type Validity } from './pki.ts';
 import { Turn } from './turn.ts';
 
@@ -59,8 +61,8 @@ export class LocalCloud {
   readonly viewerCredentials: StoredCredentials;
   /** Each can be stopped and started again on its port. */
   readonly services: KvsServices;
-  /** The storage side of joinStorageSession; none: it is refused. */
-  storageSessions: StorageSessions | undefined;
+  /** The other side of JoinStorageSession, and what it recorded. */
+  readonly storage: StorageService;
   #iotCore: IotCore | undefined;
   #turn: Turn | undefined;
   readonly #host: Host;
@@ -82,10 +84,13 @@ export class LocalCloud {
       events: new EventLog(),
       credentials: new CredentialsStore(),
       channels: new Channels(region),
+      streams: new Streams(region),
     };
     this.things.roleAliases.add(ROLE_ALIAS);
     this.viewerCredentials = this.context.credentials.addUser();
     this.signaling = new KvsSignaling(this.context);
+    this.storage = new StorageService(this.context, this.signaling);
+    this.signaling.storage = this.storage;
     this.services = new KvsServices({
       context: this.context,
       things: this.things,
@@ -93,7 +98,7 @@ export class LocalCloud {
       host: this.#host,
       tls: { ...server, caPath: pki.caPath },
       ice: { iceServers: () => this.#iceServers() },
-      storage: () => this.storageSessions,
+      storage: this.storage,
     });
   }
 
@@ -212,6 +217,7 @@ export class LocalCloud {
   }
 
   async close(): Promise<void> {
+    this.storage.close();
     await this.#iotCore?.close();
     this.#iotCore = undefined;
     await this.stop();

@@ -14,15 +14,22 @@ interface Held {
 
 const MAX_HELD = 1000;
 
+/** The storage session of a channel, which is no viewer. Throws a `RefusedMessage`. */
+export interface StorageSide {
+  receive(channelName: string, message: ClientMessage): void;
+}
+
 /** A channel while in use: one master, its viewers, and the messages that wait for a master. */
 export class SignalingRoom implements Router {
   readonly viewers = new Map<string, SignalingSession>();
   readonly #channel: Channel;
   readonly #context: CloudContext;
+  readonly #storage: () => StorageSide | undefined;
   #master: SignalingSession | undefined;
   #held: Held[] = [];
 
-  constructor(channel: Channel, context: CloudContext) {
+  constructor(channel: Channel, context: CloudContext, storage: () => StorageSide | undefined) {
+    this.#storage = storage;
     this.#channel = channel;
     this.#context = context;
   }
@@ -86,6 +93,12 @@ export class SignalingRoom implements Router {
 
   #toViewer(from: SignalingSession, message: ClientMessage): void {
     const { recipientClientId } = message;
+    const storage = this.#storage();
+    if (recipientClientId === '' && this.#channel.storageStreamArn !== '' && storage) {
+      storage.receive(this.#channel.name, message);
+      this.#record(from, message, 'delivered');
+      return;
+    }
     if (!ID.test(recipientClientId)) throw invalid('recipientClientId is not valid');
     const viewer = this.viewers.get(recipientClientId);
     if (!viewer) throw new RefusedMessage(404, 'ResourceNotFoundException', 'The recipient is not connected');

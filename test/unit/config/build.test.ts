@@ -30,7 +30,7 @@ test('a camera needs no more than a source; everything else has a default', () =
     twcc: { enabled: true },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },
     srtp: { preferGcm: false },
-    storage: { enabled: false },
+    storage: { enabled: false, maxBitrateKbps: 1000, serveViewers: false, renewAfterMinutes: 52 },
   });
 });
 
@@ -134,6 +134,15 @@ test('two cameras on one channel are refused', () => {
     faultAt('cameras.back.channelName', { cameras: { front: camera, back: camera } }).expected,
     /front/,
   );
+});
+
+test('a recorded camera takes H.264 and Opus, nothing else', () => {
+  const camera = { channelName: 'c', source: { type: 'test' }, storage: { enabled: true } };
+  const front = build({ cameras: { front: camera } }).cameras.front;
+  assert.equal(front?.storage.maxBitrateKbps, 1000);
+  const other = { ...camera, video: { codec: 'vp8' }, audio: { codec: 'pcmu' } };
+  const found = faultsOf(() => build({ cameras: { front: other } })).map(({ key }) => key);
+  assert.deepEqual(found, ['cameras.front.video.codec', 'cameras.front.audio.codec']);
 });
 
 test('keys that reach into prototypes are refused wherever they stand', () => {

@@ -20,7 +20,7 @@ export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}):
     twcc: { enabled: true },
     srtp: { preferGcm: false },
     ice: { transportPolicy: 'all', addressFamily: 'any', interfaces: [] },
-    storage: { enabled: false },
+    storage: { enabled: false, maxBitrateKbps: 1000, serveViewers: false, renewAfterMinutes: 52 },
     ...changes,
     video: {
       codec: 'h264',

@@ -1,0 +1,49 @@
+import type { CameraConfig } from './config/config.ts';
+import { captureOf } from './recording-capture.ts';
+import type { Capabilities } from './webrtc/negotiate.ts';
+
+/** What the viewers' sessions are built on. */
+export function sessionKeys({
+  channelName,
+  enabled,
+  video,
+  audio,
+  dataChannel,
+  twcc,
+  ice,
+  storage,
+}: CameraConfig): unknown {
+  return {
+    channelName,
+    enabled,
+    videoCodec: video.codec,
+    hasAudio: audio.enabled,
+    audioCodec: audio.codec,
+    dataChannel,
+    twcc,
+    ice,
+    storage,
+  };
+}
+
+/** What the capture is built on: everything but the number of viewers. */
+export function captureKeys(config: CameraConfig): unknown {
+  return { ...config, viewers: undefined };
+}
+
+/** What viewers can be served with. */
+export function capabilities({ video, audio, dataChannel, twcc }: CameraConfig): Omit<Capabilities, 'talk'> {
+  return {
+    video: video.codec,
+    h264ProfileLevelId: '42e01f',
+    audio: audio.enabled ? audio.codec : undefined,
+    dataChannel: dataChannel.enabled,
+    twcc: twcc.enabled,
+  };
+}
+
+/** Undefined where the source decides. */
+export function wantedFps(config: CameraConfig, rendition: string | undefined): number | undefined {
+  const { encoder, renditions } = captureOf(config).config.video;
+  return encoder === 'copy' ? undefined : renditions[rendition ?? '']?.fps;
+}

@@ -1,0 +1,124 @@
+import { within, type Clock } from '../runtime/clock.ts';
+import type { SessionEnd } from './session-end.ts';
+import type { ViewerSession } from './viewer-session.ts';
+import type { Recorder } from './rtp-session.ts';
+
+/** RTP header with extensions, SRTP tag, UDP and IPv4, about. */
+const PACKET_BYTES = 62;
+/** A peer that reports is known to receive; one that has not by then is believed to. */
+const FIRST_REPORT_MS = 3_000;
+/** Silence is no sign of loss before … */
+const SHORTEST_SILENCE_MS = 3_000;
+/** … nor before so many of the peer's own intervals between reports. */
+const MISSED_REPORTS = 3;
+/** RFC 7675: what was sent so long before consent ran out may have gone nowhere. */
+const CONSENT_MS = 30_000;
+
+/** One connection to the storage side, from its offer to the end, and what is known of its receiving. */
+export class StoragePeer implements Recorder {
+  /** Set at once after construction. */
+  session!: ViewerSession;
+  readonly #clock: Clock;
+  readonly #onStart: Recorder['start'];
+  readonly #started = Promise.withResolvers<void>();
+  readonly #receiving = Promise.withResolvers<void>();
+  #ended: Promise<string> | undefined;
+  #isEnded = false;
+  #heardAtMs: number | undefined;
+  #longestIntervalMs = 0;
+  #failure = '';
+  #coveredUntilMs: number | undefined;
+
+  constructor(clock: Clock, onStart: Recorder['start']) {
+    this.#clock = clock;
+    this.#onStart = onStart;
+    // Nobody may be waiting any more when it fails.
+    this.#started.promise.catch(() => {});
+    this.#receiving.promise.catch(() => {});
+  }
+
+  /** Begins; once. */
+  serve(): void {
+    this.#ended = this.session.serve().then((end) => this.#end(end));
+  }
+
+  /** Resolves with the reason when everything of it is closed; never rejects. */
+  get ended(): Promise<string> {
+    return this.#ended ?? Promise.resolve('not begun');
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Resolves when the peer receives. Rejects with why it does not; the connection itself takes at most 30 s. */
+  async receiving(): Promise<void> {
+    await this.#started.promise;
+    const reported = within(this.#clock, FIRST_REPORT_MS, 'no report', this.#receiving.promise);
+    await reported.catch((error: unknown) => {
+      if (this.#isEnded) throw error;
+    });
+  }
+
+  /** Connected, but not heard of for longer than it uses to be quiet. */
+  get isSilent(): boolean {
+    if (this.#heardAtMs === undefined || this.#longestIntervalMs === 0) return false;
+    const limitMs = Math.max(SHORTEST_SILENCE_MS, MISSED_REPORTS * this.#longestIntervalMs);
+    return this.#clock.monotonic() - this.#heardAtMs > limitMs;
+  }
+
+  /** Monotonic time up to which it is believed to have received what was sent; undefined where it never did. */
+  get coveredUntilMs(): number | undefined {
+    if (this.#isEnded) return this.#coveredUntilMs;
+    return this.#heardAtMs ?? this.#coveredUntilMs;
+  }
+
+  /** Payload and headers, about. */
+  get sentBytes(): number {
+    const stats = this.session.stats();
+    return stats.reduce((sum, { packets, payloadBytes }) => sum + payloadBytes + PACKET_BYTES * packets, 0);
+  }
+
+  close(end: SessionEnd): void {
+    this.session.close(end);
+  }
+
+  start(): ReturnType<Recorder['start']> {
+    const recording = this.#onStart();
+    this.#coveredUntilMs = this.#clock.monotonic();
+    this.#started.resolve();
+    return recording;
+  }
+
+  onHeard(): void {
+    const nowMs = this.#clock.monotonic();
+    if (this.#heardAtMs !== undefined)
+      this.#longestIntervalMs = Math.max(this.#longestIntervalMs, nowMs - this.#heardAtMs);
+    this.#heardAtMs = nowMs;
+    this.#receiving.resolve();
+  }
+
+  onFailure(reason: string): void {
+    this.#failure = reason;
+  }
+
+  #end(end: SessionEnd): string {
+    this.#isEnded = true;
+    const reason = describe(end, this.#failure);
+    const error = new Error(reason);
+    this.#started.reject(error);
+    this.#receiving.reject(error);
+    if (this.#coveredUntilMs === undefined) return reason;
+    const nowMs = this.#clock.monotonic();
+    const guessMs = Math.max(this.#coveredUntilMs, end === 'consent-expired' ? nowMs - CONSENT_MS : nowMs);
+    this.#coveredUntilMs = this.#heardAtMs ?? guessMs;
+    return reason;
+  }
+}
+
+function describe(end: SessionEnd, failure: string): string {
+  if (end === 'connect-failed') return `the storage session could not be reached: ${failure}`;
+  if (end === 'closed-by-viewer') return 'the storage session was ended by the service';
+  if (end === 'consent-expired') return 'the storage session does not answer any more';
+  return `the storage session was ${end}`;
+}
