@@ -10,6 +10,7 @@ import { errorText, FatalStartupError } from './errors.ts';
 import { createLog } from './log.ts';
 import { systemClock } from './runtime/clock.ts';
 import { systemRandom } from './runtime/random.ts';
+import { setupStorage } from './setup-storage.ts';
 import { agentVersion } from './version.ts';
 
 const USAGE = `kvs-webrtc-agent ${agentVersion}
@@ -20,10 +21,14 @@ Turns the cameras of this device into Kinesis Video Streams WebRTC masters.
   doctor --config FILE         look for whatever stands in the way of a picture, and say what to do
     --json                     for programs
     --scan                     look for cameras on the local network, too
+  setup-storage --config FILE  give each recorded camera's channel a stream: shows what it would do
+    --yes                      do it
+    --retention-hours N        how long a new stream keeps what it gets (default 24)
   --version, --help
 `;
 /** The nucleus kills a component 5 s after SIGTERM; what has not stopped by then is left behind. */
 const STOP_TIMEOUT_MS = 3_500;
+const COMMANDS = ['run', 'check-config', 'doctor', 'setup-storage'];
 /** What ffmpeg and camera programs have no business with: secrets, and memory settings that would slow their threads. */
 const OWN_VARIABLES = [
   'AWS_ACCESS_KEY_ID',
@@ -42,6 +47,8 @@ async function main(): Promise<number> {
       config: { type: 'string' },
       json: { type: 'boolean' },
       scan: { type: 'boolean' },
+      yes: { type: 'boolean' },
+      'retention-hours': { type: 'string', default: '24' },
       version: { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -49,12 +56,12 @@ async function main(): Promise<number> {
   const command = positionals[0];
   if (values.version) return print(agentVersion);
   if (values.help || command === undefined) return print(USAGE);
-  if (command !== 'run' && command !== 'check-config' && command !== 'doctor')
-    throw new FatalStartupError(`unknown command "${command}"; see --help`);
+  if (!COMMANDS.includes(command)) throw new FatalStartupError(`unknown command "${command}"; see --help`);
   const env = takeEnvironment();
   const file = values.config === undefined ? {} : { file: values.config };
   const load = () => loadLocal({ ...file, env });
   if (command === 'doctor') return doctor(load, env, values);
+  if (command === 'setup-storage') return setup(load, env, values);
   const layers = await load();
   const config = buildConfig(layers);
   if (command === 'check-config') return print('the configuration is valid');
@@ -85,6 +92,23 @@ async function doctor(
   return passed(findings) ? 0 : 1;
 }
 
+/** Exit code 1 where something failed. */
+async function setup(
+  load: () => Promise<Layer[]>,
+  env: NodeJS.ProcessEnv,
+  { yes: confirmed = false, 'retention-hours': hours }: { yes?: boolean; 'retention-hours': string },
+): Promise<number> {
+  const retentionHours = wholeHours(hours);
+  // It waits for the stream, and the clock's timers keep no process alive.
+  const keepAlive = setInterval(() => {}, 2 ** 30);
+  try {
+    const options = { load, env, print, clock: systemClock, random: systemRandom };
+    return (await setupStorage({ ...options, confirmed, retentionHours })) ? 0 : 1;
+  } finally {
+    clearInterval(keepAlive);
+  }
+}
+
 /** The environment for the agent itself; child processes inherit it without what is secret. */
 function takeEnvironment(): NodeJS.ProcessEnv {
   const env = { ...process.env };
@@ -104,6 +128,12 @@ function stopSignal(): AbortSignal {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   return controller.signal;
+}
+
+function wholeHours(text: string): number {
+  const hours = Number(text);
+  if (Number.isInteger(hours) && hours >= 1 && hours <= 87_600) return hours;
+  throw new FatalStartupError(`--retention-hours is "${text}", expected a whole number from 1 to 87600`);
 }
 
 function print(text: string): number {
