@@ -11,6 +11,8 @@ const FIRST_REPORT_MS = 3_000;
 const SHORTEST_SILENCE_MS = 3_000;
 /** … nor before so many of the peer's own intervals between reports. */
 const MISSED_REPORTS = 3;
+/** The interval of a peer that has reported once only. */
+const UNKNOWN_INTERVAL_MS = 3_000;
 /** RFC 7675: what was sent so long before consent ran out may have gone nowhere. */
 const CONSENT_MS = 30_000;
 
@@ -62,8 +64,9 @@ export class StoragePeer implements Recorder {
 
   /** Connected, but not heard of for longer than it uses to be quiet. */
   get isSilent(): boolean {
-    if (this.#heardAtMs === undefined || this.#longestIntervalMs === 0) return false;
-    const limitMs = Math.max(SHORTEST_SILENCE_MS, MISSED_REPORTS * this.#longestIntervalMs);
+    if (this.#heardAtMs === undefined) return false;
+    const intervalMs = this.#longestIntervalMs || UNKNOWN_INTERVAL_MS;
+    const limitMs = Math.max(SHORTEST_SILENCE_MS, MISSED_REPORTS * intervalMs);
     return this.#clock.monotonic() - this.#heardAtMs > limitMs;
   }
 

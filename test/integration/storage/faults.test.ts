@@ -129,7 +129,7 @@ describe('a storage session and the faults of its service', { timeout: 120_000 }
     await cloud.storage.connected(name, 2);
     await cloud.storage.media(name).more('video', 75);
     cloud.storage.peers(name)[0]?.vanish();
-    await cloud.storage.connected(name, 3);
+    await cloud.storage.connected(name, 3, 30_000);
     await cloud.storage.media(name).more('video', 25);
     const times = cloud.storage
       .media(name)
