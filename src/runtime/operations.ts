@@ -9,9 +9,10 @@ export class Operations {
   /** Settles as `work` does, or rejects when abandoned. */
   track<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#ended) return reject(this.#ended);
       const abandon = (reason: Error) => reject(reason);
-      this.#pending.add(abandon);
+      if (this.#ended) abandon(this.#ended);
+      else this.#pending.add(abandon);
+      // Heard even when it is too late: a rejection that nobody hears ends the process.
       work.then(resolve, reject).finally(() => this.#pending.delete(abandon));
     });
   }

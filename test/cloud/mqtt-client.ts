@@ -1,6 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { iot, mqtt5 } from 'aws-iot-device-sdk-v2';
+import { readFileSync } from 'node:fs';
+import { connect, type MqttClient as Client } from 'mqtt';
 import { record } from '../support/run-record.ts';
 import type { CertificateFiles } from './pki.ts';
 
@@ -13,37 +12,46 @@ export interface MqttClientOptions extends CertificateFiles {
 
 type Handler = (topic: string, payload: Buffer) => void;
 
+const RECONNECT_MS = 50;
+const AT_LEAST_ONCE = { qos: 1 } as const;
+
 /** The cloud's own MQTT 5 client: reconnects by itself and restores its subscriptions. */
 export class MqttClient {
-  #client: mqtt5.Mqtt5Client | undefined;
+  readonly #client: Client;
   readonly #handlers = new Map<string, Handler>();
+  #online = false;
   #connected = Promise.withResolvers<void>();
   #disconnected = Promise.withResolvers<void>();
 
   constructor({ hostName, port, clientId, caPath, certificatePath, privateKeyPath }: MqttClientOptions) {
-    const configuration = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromPath(
-      hostName,
-      certificatePath,
-      privateKeyPath,
-    )
-      .withCertificateAuthorityFromPath(undefined, caPath)
-      .withPort(port)
-      .withConnectProperties({ keepAliveIntervalSeconds: 60, clientId })
-      .withMinReconnectDelayMs(20)
-      .withMaxReconnectDelayMs(200)
-      .build();
-    const client = new mqtt5.Mqtt5Client(configuration);
-    this.#client = client;
-    client.on('connectionSuccess', () => void this.#restore());
-    client.on('disconnection', () => {
+    this.#client = connect({
+      protocol: 'mqtts',
+      protocolVersion: 5,
+      host: hostName,
+      port,
+      ca: readFileSync(caPath),
+      cert: readFileSync(certificatePath),
+      key: readFileSync(privateKeyPath),
+      clientId,
+      reconnectPeriod: RECONNECT_MS,
+      resubscribe: false,
+      manualConnect: true,
+    });
+    this.#client.on('connect', () => void this.#restore());
+    this.#client.on('close', () => {
+      // An attempt that failed ends so too.
+      if (!this.#online) return;
+      this.#online = false;
       this.#connected = Promise.withResolvers<void>();
       this.#disconnected.resolve();
     });
-    client.on('messageReceived', ({ message }) => this.#received(message));
+    this.#client.on('message', (topic, payload) => this.#received(topic, payload));
+    // A broker that is away: the next attempt follows.
+    this.#client.on('error', () => {});
   }
 
   start(): void {
-    this.#client?.start();
+    this.#client.connect();
   }
 
   /** Resolves while connected, with every subscription in place. */
@@ -60,48 +68,33 @@ export class MqttClient {
   async subscribe(topicFilter: string, handler: Handler): Promise<void> {
     await this.connected;
     this.#handlers.set(topicFilter, handler);
-    await this.#client?.subscribe({ subscriptions: [{ topicFilter, qos: mqtt5.QoS.AtLeastOnce }] });
+    await this.#client.subscribeAsync(topicFilter, AT_LEAST_ONCE);
   }
 
   async publish(topicName: string, payload: string | object): Promise<void> {
     const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
-    await this.#client?.publish({ topicName, payload: text, qos: mqtt5.QoS.AtLeastOnce });
+    await this.#client.publishAsync(topicName, text, AT_LEAST_ONCE);
   }
 
   async close(): Promise<void> {
-    const client = this.#client;
-    if (!client) return;
-    this.#client = undefined;
-    const stopped = new Promise<void>((resolve) => client.once('stopped', () => resolve()));
-    client.stop();
-    await stopped;
-    client.close();
-    collectUntilGone(client);
+    await this.#client.endAsync(true);
   }
 
   async #restore(): Promise<void> {
     const connected = this.#connected;
+    this.#online = true;
     this.#disconnected = Promise.withResolvers<void>();
-    const subscriptions = [...this.#handlers.keys()].map((topicFilter) => ({
-      topicFilter,
-      qos: mqtt5.QoS.AtLeastOnce,
-    }));
+    const filters = [...this.#handlers.keys()];
     // Lost again meanwhile: the next connection restores.
-    if (subscriptions.length > 0) await this.#client?.subscribe({ subscriptions }).catch(() => undefined);
+    if (filters.length > 0) await this.#client.subscribeAsync(filters, AT_LEAST_ONCE).catch(() => undefined);
     connected.resolve();
   }
 
-  #received({ topicName, payload }: mqtt5.PublishPacket): void {
-    const bytes = toBuffer(payload);
+  #received(topicName: string, bytes: Buffer): void {
     record(`mqtt-${process.pid}`, `${topicName} ${bytes.toString()}\n`);
     for (const [filter, handler] of this.#handlers)
       if (topicMatches(filter, topicName)) handler(topicName, bytes);
   }
-}
-
-/** The native client gives every payload as an ArrayBuffer: an empty one detached, which Buffer.from refuses. */
-function toBuffer(payload: mqtt5.PublishPacket['payload']): Buffer {
-  return payload instanceof ArrayBuffer && payload.byteLength > 0 ? Buffer.from(payload) : Buffer.alloc(0);
 }
 
 /** MQTT 5, 4.7. */
@@ -113,30 +106,4 @@ function topicMatches(filter: string, topic: string): boolean {
     if (levels[index] === undefined || (level !== '+' && level !== levels[index])) return false;
   }
   return levels.length === wanted.length;
-}
-
-/** Kept: a registry that is garbage itself tells of nothing. */
-const remains = new FinalizationRegistry<() => void>((stop) => stop());
-/** Of the time, what collecting may take: a large heap would leave the process no time for anything else. */
-const COLLECTING_SHARE = 0.05;
-const COLLECT_EVERY_MS = 20;
-
-/**
- * The native client keeps the process alive until its JavaScript object is collected
- * (https://github.com/awslabs/aws-crt-nodejs/issues/600), which in an idle process never happens by itself.
- */
-function collectUntilGone(client: object): void {
-  setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
-  let timer: NodeJS.Timeout;
-  const again = (delayMs: number) => {
-    timer = setTimeout(() => {
-      const startedAt = performance.now();
-      collect();
-      again(Math.max(COLLECT_EVERY_MS, (performance.now() - startedAt) / COLLECTING_SHARE));
-    }, delayMs).unref();
-  };
-  again(COLLECT_EVERY_MS);
-  // Not a WeakRef: looking at it keeps its target alive until the job ends, through the collection in it.
-  remains.register(client, () => clearTimeout(timer));
 }
