@@ -49,6 +49,8 @@ export class FrameSender implements FrameSink {
   #nextPayload = 0;
   /** Frames before this index are replayed; later ones keep their own time. */
   #replayEnd = 0;
+  /** When the last replay's last frame had left. */
+  #replayedUntilMs = -Infinity;
   #replayedAtMs = -Infinity;
   /** Set for a recorder, which gets each frame once and with its own time. */
   readonly #recordFromMs: number | undefined;
@@ -171,6 +173,7 @@ export class FrameSender implements FrameSink {
       this.#sendPart(frame, from, to);
       this.#nextPayload = isWhole ? 0 : to;
       if (isWhole) this.#nextFrame += 1;
+      if (isWhole && this.#nextFrame === this.#replayEnd) this.#replayedUntilMs = this.#clock.monotonic();
       if (isWhole && frame.keyframe && this.keyframesOnly && stream.isVideo) this.#mode = 'waiting';
     }
   }
@@ -179,7 +182,9 @@ export class FrameSender implements FrameSink {
   #isTooLate(frame: Frame): boolean {
     if (this.#isReplaying || frame.keyframe || this.#nextPayload > 0) return false;
     if (this.#recordFromMs !== undefined) return false;
-    const isTooLate = this.#clock.monotonic() - frame.pushedAtMs > MAX_BEHIND_MS;
+    // What came during a replay has waited for that, not for the link.
+    const waitedFromMs = Math.max(frame.pushedAtMs, this.#replayedUntilMs);
+    const isTooLate = this.#clock.monotonic() - waitedFromMs > MAX_BEHIND_MS;
     if (isTooLate) this.skippedFrames += this.stream.nextIndex - frame.index;
     return isTooLate;
   }

@@ -10,7 +10,7 @@ const EMPTYING_PACE = 0.8;
 const EMPTYING_QUEUE_MS = 80;
 const MIN_PACE_KBPS = 100;
 /** A viewer far away gets its first picture with some care: nothing is known of the link yet. */
-const NEAR_MS = 5;
+const NEAR_MS = 15;
 const FAR_FIRST_KBPS = 8000;
 const PROBE_SLICE_MS = 2;
 /** Beyond what the best picture needs, room spares each picture some time on its way. */
