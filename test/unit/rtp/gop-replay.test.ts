@@ -73,6 +73,16 @@ test('a replay keeps to its rate while new frames queue behind it', () => {
   assertStampsRise(viewer);
 });
 
+test('what came during a long replay follows it, however late', () => {
+  const camera = new TestCamera();
+  camera.gop(50);
+  // The replay takes half a second; the live picture, a quarter of the pace, catches up behind it.
+  const { viewer, sender } = watch(camera, { paceKbps: 1600 });
+  sender.start();
+  for (let frame = 0; frame < 75; frame++) camera.capture();
+  assert.deepEqual(frameNumbers(viewer), range(1, camera.units.length));
+});
+
 test('a new key frame cancels what is left of a replay', () => {
   const camera = new TestCamera();
   camera.gop(50);
