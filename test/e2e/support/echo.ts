@@ -51,8 +51,7 @@ export async function echoInPage([id, modes, sizes]: readonly [string, ChannelMo
       });
     await next('open');
     const echoes: Echo[] = [];
-    // Inside, for only this function goes to the page.
-    // oxlint-disable-next-line unicorn/consistent-function-scoping
+    // oxlint-disable-next-line unicorn/consistent-function-scoping -- only what is inside goes to the page
     const isSame = (sent: string | Uint8Array, back: string | ArrayBuffer): boolean => {
       if (typeof sent === 'string' || typeof back === 'string') return sent === back;
       const bytes = new Uint8Array(back);

@@ -12,21 +12,16 @@ function median(values: number[]): number {
 }
 
 const COLD_START_MS = 700;
-/** Whatever else the machine does at the moment must not decide: one start in time shows that it can. */
-const MAX_STARTS = 5;
 
 test('cold start: a picture within 700 ms', async (context) => {
-  const times: number[] = [];
-  do {
-    const rig = new CameraRig({ type: 'test' }, { video: { renditions: HD } });
-    const startedAt = performance.now();
-    rig.camera.acquire();
-    await rig.until('the first picture', () => rig.of('high').length > 0);
-    times.push(Math.round(performance.now() - startedAt));
-    await rig.stop();
-  } while (times.length < MAX_STARTS && Math.min(...times) > COLD_START_MS);
-  context.diagnostic(`cold start: ${times.join(', ')} ms`);
-  assert.ok(Math.min(...times) <= COLD_START_MS, `${times.join(', ')} ms`);
+  const rig = new CameraRig({ type: 'test' }, { video: { renditions: HD } });
+  const startedAt = performance.now();
+  rig.camera.acquire();
+  await rig.until('the first picture', () => rig.of('high').length > 0);
+  const coldStartMs = performance.now() - startedAt;
+  await rig.stop();
+  context.diagnostic(`cold start ${Math.round(coldStartMs)} ms`);
+  assert.ok(coldStartMs <= COLD_START_MS, `${coldStartMs} ms`);
 });
 
 test('every frame number and capture time can be read back', async (context) => {
