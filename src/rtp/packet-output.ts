@@ -60,7 +60,8 @@ export class PacketOutput {
   sendErrors = 0;
   readonly firstIndex: number;
   readonly #transport: ViewerTransport;
-  readonly #header: RtpHeaderWriter;
+  readonly #payloadType: number;
+  #header: RtpHeaderWriter;
   readonly #batch: PacketBatch;
   readonly #markFrameEnd: boolean;
   readonly #clock: Clock;
@@ -72,12 +73,19 @@ export class PacketOutput {
     this.nextIndex = random.uint32() & 0x7fff;
     this.firstIndex = this.nextIndex;
     this.#transport = transport;
+    this.#payloadType = options.payloadType;
     this.#header = new RtpHeaderWriter(options.ssrc, options.payloadType, options.extensions);
     this.#batch = new PacketBatch(options.blockBytes, transport.packets);
     this.#batch.ssrc = options.ssrc;
     this.#batch.headerBytes = this.#header.bytes;
     this.#markFrameEnd = options.markFrameEnd;
     this.#clock = clock;
+  }
+
+  /** Of the packets sent from now on. Must not change where packets are repeated as they were. */
+  set extensions(extensions: HeaderExtensions) {
+    this.#header = new RtpHeaderWriter(this.ssrc, this.#payloadType, extensions);
+    this.#batch.headerBytes = this.#header.bytes;
   }
 
   /** Reserves transport-wide sequence numbers; where there are none, numbers that run along with the packets. */
@@ -107,8 +115,11 @@ export class PacketOutput {
     this.#sendBatch(payloads, payload, payload + 1, index, transportSequence);
   }
 
-  /** Sends a payload as retransmission of the packet `originalSequence` of another SSRC (RFC 4588 section 4). */
-  retransmit(payloads: Payloads, payload: number, timestamp: number, originalSequence: number): void {
+  /**
+   * Sends a payload as retransmission of the packet `originalSequence` of another SSRC (RFC 4588 section 4); returns its
+   * transport-wide sequence number.
+   */
+  retransmit(payloads: Payloads, payload: number, timestamp: number, originalSequence: number): number {
     const batch = this.#batch;
     const bytes = payloads.lengths[payload]! + 2;
     const index = this.nextIndex++;
@@ -128,6 +139,7 @@ export class PacketOutput {
     const marker = this.#markFrameEnd && payload === payloads.count - 1;
     this.#header.write(batch.block, batch.words, start, marker, index, transportSequence);
     this.#flush(transportSequence);
+    return transportSequence;
   }
 
   #sendBatch(payloads: Payloads, from: number, to: number, index: number, transportSequence: number): void {

@@ -1,18 +1,19 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Pacer } from './pacer.ts';
 import type { PacketOutput } from './packet-output.ts';
+import { NOT_RECEIVED, type TransportFeedback } from './rtcp-types.ts';
 import type { SentSpans } from './sent-spans.ts';
 
 /** Packets whose last repetition is remembered. */
 const REMEMBERED = 1024;
+/** Transport-wide sequence numbers among which repetitions are found again. A power of two. */
+const TRACED = 4096;
 /** Receivers ask again about once a round trip; asking sooner is a storm. Bounds of the wait, and its value so far. */
 const MIN_REPEAT_MS = 10;
 const MAX_REPEAT_MS = 100;
 const UNKNOWN_REPEAT_MS = 20;
 /** Repetitions that may go out at once before the rate applies: a short outage. */
 const BURST_MS = 300;
-/** Where more than this share is lost, repetitions are lost too, and to ask again takes a round trip: each goes twice. */
-const LOSSY = 0.05;
 /** Of the link, at most: more lost than this is not mended by sending yet more. */
 const SHARE = 0.5;
 const MAX_BURST_BYTES = 256 * 1024;
@@ -26,14 +27,16 @@ const PADDING_OVERHEAD_BYTES = 36;
 export type RepairOutcome = 'sent' | 'skipped' | 'forgotten';
 
 /**
- * Answers NACKs from the streams' plaintext history, over RTX (RFC 4588) where the peer has it, else by repeating the
- * packet itself. A peer cannot make it send more than the link is thought to carry, nor one packet more than once a round trip.
+ * Repeats what was lost from the streams' plaintext history, over RTX (RFC 4588) where the peer has it, else by repeating the
+ * packet itself. A NACK tells of it soonest; transport-wide feedback tells of what a lost NACK would have, and of lost
+ * repetitions, which a browser asks for again only after 100 ms or more. A peer cannot make it send more than the link
+ * is thought to carry, nor one packet more than once a round trip.
  */
 export class Retransmitter {
   /** How long packets wait on their way now: a repetition waits there too. */
   queueMs = 0;
-  /** Of all packets, 0 to 1. */
-  loss = 0;
+  /** Of each repetition, over RTX. */
+  copies: 1 | 2 = 1;
   packets = 0;
   payloadBytes = 0;
   readonly #clock: Clock;
@@ -43,6 +46,11 @@ export class Retransmitter {
   readonly #rtx: PacketOutput | undefined;
   readonly #repeatedIndex = new Float64Array(REMEMBERED).fill(-1);
   readonly #repeatedAtMs = new Float64Array(REMEMBERED);
+  /** Copies of the last repetition that are not known to be lost. */
+  readonly #copies = new Uint8Array(REMEMBERED);
+  /** Which packet was repeated under which transport-wide sequence number. */
+  readonly #tracedIndex = new Float64Array(TRACED).fill(-1);
+  readonly #tracedSequence = new Uint16Array(TRACED);
   #repeatMs = UNKNOWN_REPEAT_MS;
   #allowance = MAX_BURST_BYTES;
   #refilledAtMs: number;
@@ -67,21 +75,55 @@ export class Retransmitter {
     this.#repeatMs = Math.min(MAX_REPEAT_MS, Math.max(MIN_REPEAT_MS, roundTripMs));
   }
 
-  /** Repeats the packet with this extended sequence number. */
+  /** Repeats the packet with this extended sequence number: the viewer asks for it. */
   repair(index: number): RepairOutcome {
+    const slot = index % REMEMBERED;
+    const isRecent =
+      this.#repeatedIndex[slot] === index &&
+      this.#clock.monotonic() - this.#repeatedAtMs[slot]! < this.#repeatMs + this.queueMs;
+    return isRecent ? 'skipped' : this.#repeat(index);
+  }
+
+  /** Repeats what did not arrive, unless a repetition is on its way. */
+  onTransportFeedback({ baseSequence, count, arrivals }: TransportFeedback): void {
+    for (let i = 0; i < count; i++)
+      if (arrivals[i] === NOT_RECEIVED) this.#missing((baseSequence + i) & 0xffff);
+  }
+
+  #missing(transportSequence: number): void {
+    const trace = transportSequence % TRACED;
+    const isRepetition = this.#tracedIndex[trace] !== -1 && this.#tracedSequence[trace] === transportSequence;
+    const index = isRepetition ? this.#tracedIndex[trace]! : this.#spans.indexOf(transportSequence);
+    if (index === undefined) return;
+    if (isRepetition) this.#tracedIndex[trace] = -1;
+    const slot = index % REMEMBERED;
+    const isRepeated = this.#repeatedIndex[slot] === index;
+    if (isRepeated && !isRepetition) return;
+    if (isRepeated && this.#copies[slot]! > 1) this.#copies[slot]! -= 1;
+    else this.#repeat(index);
+  }
+
+  #repeat(index: number): RepairOutcome {
     const found = this.#spans.find(index);
     const frame = found?.stream.frame(found.frameIndex);
     if (found === undefined || frame === undefined) return 'forgotten';
     const bytes = frame.payloads.lengths[found.payload]!;
-    if (!this.#admit(index, bytes)) return 'skipped';
+    if (!this.#admit(bytes)) return 'skipped';
     this.packets += 1;
     this.payloadBytes += bytes;
+    const copies = this.#rtx === undefined ? 1 : this.copies;
+    const slot = index % REMEMBERED;
+    this.#repeatedIndex[slot] = index;
+    this.#repeatedAtMs[slot] = this.#clock.monotonic();
+    this.#copies[slot] = copies;
     if (this.#rtx === undefined) {
       this.#media.repeat(frame.payloads, found.payload, found.timestamp, index, found.transportSequence);
-    } else {
-      const copies = this.loss > LOSSY ? 2 : 1;
-      for (let i = 0; i < copies; i++)
-        this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
+      return 'sent';
+    }
+    for (let i = 0; i < copies; i++) {
+      const sequence = this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
+      this.#tracedIndex[sequence % TRACED] = index;
+      this.#tracedSequence[sequence % TRACED] = sequence;
     }
     return 'sent';
   }
@@ -105,14 +147,8 @@ export class Retransmitter {
     return sent;
   }
 
-  #admit(index: number, bytes: number): boolean {
+  #admit(bytes: number): boolean {
     const nowMs = this.#clock.monotonic();
-    const slot = index % REMEMBERED;
-    if (
-      this.#repeatedIndex[slot] === index &&
-      nowMs - this.#repeatedAtMs[slot]! < this.#repeatMs + this.queueMs
-    )
-      return false;
     const { rateKbps } = this.#pacer;
     const burst = Math.min(MAX_BURST_BYTES, (BURST_MS * rateKbps) / 8);
     this.#allowance = Math.min(
@@ -122,8 +158,6 @@ export class Retransmitter {
     this.#refilledAtMs = nowMs;
     if (this.#allowance < bytes) return false;
     this.#allowance -= bytes;
-    this.#repeatedIndex[slot] = index;
-    this.#repeatedAtMs[slot] = nowMs;
     return true;
   }
 }

@@ -4,7 +4,13 @@ export interface HeaderExtensions {
   mid?: { id: number; value: string };
   /** Transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01). */
   transportSequence?: { id: number };
+  /** How much later than captured a picture is to be shown at least (libwebrtc's playout-delay); up to 10 s. */
+  playoutDelay?: { id: number; minMs: number };
 }
+
+/** Of both ends of the playout delay; the other end is left as it is where nothing is asked. */
+const PLAYOUT_STEP_MS = 10;
+const MAX_PLAYOUT_MS = 10_000;
 
 const VERSION_2 = 0x80;
 const EXTENSION_BIT = 0x10;
@@ -66,9 +72,15 @@ export class RtpHeaderWriter {
   }
 }
 
-function extensionElements({ mid, transportSequence }: HeaderExtensions): Buffer {
+function extensionElements({ mid, transportSequence, playoutDelay }: HeaderExtensions): Buffer {
   const elements: Buffer[] = [];
   if (transportSequence) elements.push(element(transportSequence.id, Buffer.alloc(2)));
+  if (playoutDelay) {
+    const value = Buffer.alloc(3);
+    // 12 bits each.
+    value.writeUIntBE((playoutDelay.minMs / PLAYOUT_STEP_MS) * 4096 + MAX_PLAYOUT_MS / PLAYOUT_STEP_MS, 0, 3);
+    elements.push(element(playoutDelay.id, value));
+  }
   if (mid) elements.push(element(mid.id, Buffer.from(mid.value)));
   return Buffer.concat(elements);
 }

@@ -30,4 +30,6 @@ export interface RtpSenderStats {
   fractionLost: number | undefined;
   packetsLost: number | undefined;
   jitterMs: number | undefined;
+  /** How much later the viewer is asked to show the picture, so that repairs are in time; 0 where it is not. */
+  playoutDelayMs: number;
 }

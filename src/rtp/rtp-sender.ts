@@ -1,12 +1,13 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { CLOCK_RATE } from './access-unit.ts';
+import { RepairPlan } from './congestion/repair-plan.ts';
 import { FrameSender } from './frame-sender.ts';
 import type { MediaStream } from './media-stream.ts';
 import { PacketOutput, type ViewerTransport } from './packet-output.ts';
 import { Retransmitter } from './retransmitter.ts';
 import { buildGoodbye, buildSenderReport, compactNtpTime } from './rtcp-build.ts';
-import type { ReportBlock, RtcpHandler } from './rtcp-types.ts';
+import type { ReportBlock, RtcpHandler, TransportFeedback } from './rtcp-types.ts';
 import type { HeaderExtensions } from './rtp-header.ts';
 import type { RtpSenderStats } from './rtp-sender-stats.ts';
 import { RtpTimeline } from './rtp-timeline.ts';
@@ -29,6 +30,8 @@ export interface RtpSenderOptions {
   /** Retransmission stream (RFC 4588); without it packets are repeated as they were. */
   rtx?: { payloadType: number; ssrc?: number };
   extensions?: HeaderExtensions;
+  /** Id of the playout delay extension, where the peer has it. */
+  playoutDelayExtension?: number | undefined;
   /**
    * For a receiver that records: begins with what was pushed from this moment (monotonic) on, as far as it is kept, and sends each
    * frame once, with its own time. A lost picture is then mended by the next key frame, not by a replay.
@@ -50,6 +53,10 @@ export class RtpSender implements RtcpHandler {
   readonly #rtx: PacketOutput | undefined;
   readonly #frames: FrameSender;
   readonly #retransmitter: Retransmitter;
+  readonly #repairPlan = new RepairPlan();
+  readonly #extensions: HeaderExtensions;
+  readonly #playoutDelayExtension: number | undefined;
+  #playoutDelayMs = 0;
   readonly #timeline: RtpTimeline;
   readonly #clockRate: number;
   #closed = false;
@@ -79,6 +86,8 @@ export class RtpSender implements RtcpHandler {
     this.#clock = clock;
     this.#transport = transport;
     this.#cname = options.cname;
+    this.#extensions = extensions;
+    this.#playoutDelayExtension = options.playoutDelayExtension;
     this.#clockRate = CLOCK_RATE[stream.codec];
     this.ssrc = options.ssrc ?? random.uint32();
     this.#media = output(
@@ -131,8 +140,12 @@ export class RtpSender implements RtcpHandler {
 
   /** What repairs go by: how long packets wait on their way now, and the share that is lost, 0 to 1. */
   setLink(queueMs: number, loss: number): void {
+    const plan = this.#repairPlan;
+    const before = plan.playoutDelayMs;
+    plan.update(loss, this.#roundTripMs, this.#clock.monotonic());
     this.#retransmitter.queueMs = queueMs;
-    this.#retransmitter.loss = loss;
+    this.#retransmitter.copies = plan.copies;
+    if (plan.playoutDelayMs !== before) this.#delayPlayout(plan.playoutDelayMs);
   }
 
   /** Sends key frames only: a picture for a link that carries no more. */
@@ -146,6 +159,10 @@ export class RtpSender implements RtcpHandler {
     for (let i = 0; i < 16; i++) {
       if ((lostAfter & (1 << i)) !== 0) this.#repair((packetId + 1 + i) & 0xffff);
     }
+  }
+
+  onTransportFeedback(feedback: TransportFeedback): void {
+    if (!this.#closed) this.#retransmitter.onTransportFeedback(feedback);
   }
 
   onPictureLoss(mediaSsrc: number): void {
@@ -215,7 +232,16 @@ export class RtpSender implements RtcpHandler {
       fractionLost: this.#fractionLost,
       packetsLost: this.#packetsLost,
       jitterMs: this.#jitterMs,
+      playoutDelayMs: this.#playoutDelayMs,
     };
+  }
+
+  /** Without RTX, a packet that is repeated must be the same, header and all. */
+  #delayPlayout(minMs: number): void {
+    const id = this.#playoutDelayExtension;
+    if (id === undefined || this.#rtx === undefined) return;
+    this.#playoutDelayMs = minMs;
+    this.#media.extensions = { ...this.#extensions, playoutDelay: { id, minMs } };
   }
 
   #repair(sequence: number): void {

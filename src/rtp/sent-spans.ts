@@ -2,6 +2,8 @@ import type { MediaStream } from './media-stream.ts';
 
 /** Spans remembered by one viewer: at least 1024 frames, or slices of frames where they are paced. */
 const CAPACITY = 1024;
+/** Feedback comes within some hundred milliseconds. */
+const RECENT = 128;
 
 /** What a sequence number of one viewer stands for. */
 export interface SentPacket {
@@ -68,6 +70,17 @@ export class SentSpans {
     found.timestamp = this.#timestamp[slot]!;
     found.transportSequence = (this.#transportSequence[slot]! + offset) & 0xffff;
     return found;
+  }
+
+  /** Extended sequence number of what was sent last under this transport-wide sequence number; undefined where it was not of late. */
+  indexOf(transportSequence: number): number | undefined {
+    const oldest = Math.max(0, this.#added - RECENT);
+    for (let i = this.#added - 1; i >= oldest; i--) {
+      const slot = i % CAPACITY;
+      const offset = (transportSequence - this.#transportSequence[slot]!) & 0xffff;
+      if (offset < this.#packets[slot]!) return this.#firstIndex[slot]! + offset;
+    }
+    return undefined;
   }
 
   /** Lengthens the last span where the packets continue it in every respect. */

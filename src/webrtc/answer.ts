@@ -1,5 +1,5 @@
 import type { AcceptedRtp, MediaDecision } from './negotiate.ts';
-import { MID_EXTENSION, TRANSPORT_CC_EXTENSION } from './negotiate.ts';
+import { MID_EXTENSION, PLAYOUT_DELAY_EXTENSION, TRANSPORT_CC_EXTENSION } from './negotiate.ts';
 import type { Direction, Fingerprint, IceParameters, Offer } from './sdp.ts';
 
 /** Our side of the one transport. */
@@ -81,6 +81,8 @@ function rtpSection(decision: AcceptedRtp, track: LocalTrack | undefined): strin
   if (decision.midExtension !== undefined) lines.push(`a=extmap:${decision.midExtension} ${MID_EXTENSION}`);
   if (decision.transportCcExtension !== undefined)
     lines.push(`a=extmap:${decision.transportCcExtension} ${TRANSPORT_CC_EXTENSION}`);
+  if (decision.playoutDelayExtension !== undefined)
+    lines.push(`a=extmap:${decision.playoutDelayExtension} ${PLAYOUT_DELAY_EXTENSION}`);
   lines.push(...codecLines(decision));
   if (!track) return lines;
   lines.push(`a=msid:${track.streamId} ${media.kind}`);

@@ -6,6 +6,8 @@ export const MID_EXTENSION = 'urn:ietf:params:rtp-hdrext:sdes:mid';
 /** draft-holmer-rmcat-transport-wide-cc-extensions-01. */
 export const TRANSPORT_CC_EXTENSION =
   'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
+/** libwebrtc's docs/native-code/rtp-hdrext/playout-delay. */
+export const PLAYOUT_DELAY_EXTENSION = 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay';
 
 /** What the agent can send to this viewer. */
 export interface Capabilities {
@@ -33,6 +35,7 @@ export interface AcceptedRtp {
   /** RFC 8285 one-byte ids; undefined when not offered (or not usable as one-byte). */
   midExtension: number | undefined;
   transportCcExtension: number | undefined;
+  playoutDelayExtension: number | undefined;
   feedback: string[];
 }
 
@@ -95,8 +98,9 @@ function describe(decision: MediaDecision): string {
   if (!decision.accepted) return 'rejected';
   const { kind, media } = decision;
   if (decision.kind === 'application') return `${kind} ${media.mid}`;
-  const { payloadType, rtx, sending, midExtension, transportCcExtension } = decision;
-  return [kind, media.mid, payloadType, rtx, sending, midExtension, transportCcExtension].join(' ');
+  const { payloadType, rtx, sending, midExtension, transportCcExtension, playoutDelayExtension } = decision;
+  const extensions = [midExtension, transportCcExtension, playoutDelayExtension];
+  return [kind, media.mid, payloadType, rtx, sending, ...extensions].join(' ');
 }
 
 /** Every section rejected: the viewer learns at once that it will get nothing (RFC 3264 section 6). */
@@ -147,6 +151,8 @@ function decide(media: OfferedMedia, offer: Offer, capabilities: Capabilities): 
     receiving,
     midExtension: oneByteExtension(media, MID_EXTENSION),
     transportCcExtension: capabilities.twcc ? oneByteExtension(media, TRANSPORT_CC_EXTENSION) : undefined,
+    playoutDelayExtension:
+      media.kind === 'video' ? oneByteExtension(media, PLAYOUT_DELAY_EXTENSION) : undefined,
     feedback: chooseFeedback(media, payloadType, capabilities.twcc),
   };
 }

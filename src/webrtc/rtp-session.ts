@@ -75,10 +75,7 @@ export class RtpSession implements Picture {
     const user: LinkUser = {
       wish: () => shown.wish,
       pad: (bytes) => this.#pictureSender?.pad(bytes) ?? 0,
-      onEstimate: (estimate) => {
-        this.#pictureSender?.setLink(estimate.queueMs, estimate.loss);
-        shown.onEstimate(estimate);
-      },
+      onEstimate: (estimate) => shown.onEstimate(estimate),
     };
     this.#link = new ViewerLink(clock, user, transport.selectedPair()?.roundTripTimeMs);
     this.#viewer = { packets: transport, srtp: new SrtpSender(keys.local), pacer: this.#link.pacer };
@@ -160,15 +157,25 @@ export class RtpSession implements Picture {
     else this.#recorder?.onHeard();
   }
 
+  #adviseRepairs({ estimate }: ViewerLink): void {
+    this.#pictureSender?.setLink(estimate.queueMs, estimate.loss);
+  }
+
   /** Each sender heeds what names its SSRC. */
   #createHandler(): RtcpHandler {
     const link = this.#recorder ? undefined : this.#link;
     return {
       onReportBlock: (ssrc, block) => {
         this.senders.forEach((sender) => sender.onReportBlock(ssrc, block));
-        if (block.ssrc === this.#pictureSender?.ssrc) link?.onReportedLoss(block.fractionLost / 256);
+        if (block.ssrc !== this.#pictureSender?.ssrc || !link) return;
+        link.onReportedLoss(block.fractionLost / 256);
+        this.#adviseRepairs(link);
       },
-      onTransportFeedback: (feedback) => link?.onTransportFeedback(feedback),
+      onTransportFeedback: (feedback) => {
+        link?.onTransportFeedback(feedback);
+        if (link) this.#adviseRepairs(link);
+        this.#pictureSender?.onTransportFeedback(feedback);
+      },
       onReceiverEstimate: (bitsPerSecond) => link?.onReceiverEstimate(bitsPerSecond / 1000),
       onNack: (ssrc, packetId, lostAfter) =>
         this.senders.forEach((sender) => sender.onNack(ssrc, packetId, lostAfter)),
@@ -186,7 +193,7 @@ function createSender(
   clock: Clock,
   random: Random,
 ): RtpSender {
-  const { payloadType, rtx, midExtension, transportCcExtension, media } = decision;
+  const { payloadType, rtx, midExtension, transportCcExtension, playoutDelayExtension, media } = decision;
   return new RtpSender(stream, {
     clock,
     random,
@@ -195,6 +202,7 @@ function createSender(
     cname: local.cname,
     ssrc: local.ssrc,
     recordFromMs: recording?.recordFromMs,
+    playoutDelayExtension,
     ...(rtx === undefined ? {} : { rtx: { payloadType: rtx, ssrc: local.rtxSsrc } }),
     extensions: {
       ...(midExtension === undefined || media.mid === ''

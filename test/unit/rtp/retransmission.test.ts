@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NOT_RECEIVED } from '../../../src/rtp/rtcp-types.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import type { SrtpProfile } from '../../../src/rtp/srtp-keys.ts';
 import { frameNumbers, range, RTX, TestCamera, watch, type Watching } from './sender-setup.ts';
@@ -91,9 +92,59 @@ test('a repetition goes twice where repetitions are lost too', () => {
   camera.gop(1);
   const [first, second] = viewer.packets.keys();
   nack({ viewer, sender }, [first!]);
+  sender.setLink(0, 0.11);
   sender.setLink(0, 0.1);
   nack({ viewer, sender }, [second!]);
   assert.deepEqual(viewer.repaired, [first, second, second]);
+});
+
+/** Says of the packets sent under these transport-wide sequence numbers that they are lost; the others arrived. */
+function reportLost({ sender }: Watching, lost: readonly number[]): void {
+  const count = Math.max(...lost) + 1;
+  const arrivals = Int32Array.from({ length: count }, (_, i) => (lost.includes(i) ? NOT_RECEIVED : i));
+  const feedback = {
+    senderSsrc: 1,
+    mediaSsrc: sender.ssrc,
+    baseSequence: 0,
+    referenceTime: 0,
+    feedbackCount: 0,
+  };
+  sender.onTransportFeedback({ ...feedback, count, arrivals });
+}
+
+test('a packet that feedback tells is lost is repeated without a NACK, and its repetition too', () => {
+  const camera = new TestCamera();
+  const watching = watch(camera);
+  const { viewer, sender } = watching;
+  sender.start();
+  camera.gop(1);
+  const sent = viewer.datagrams.length;
+  const [first] = viewer.packets.keys();
+  reportLost(watching, [0]);
+  assert.deepEqual(viewer.repaired, [first]);
+  reportLost(watching, [0]);
+  assert.deepEqual(viewer.repaired, [first], 'one is on its way');
+  reportLost(watching, [sent]);
+  assert.deepEqual(viewer.repaired, [first, first], 'that one is lost');
+  reportLost(watching, [sent]);
+  assert.deepEqual(viewer.repaired, [first, first]);
+});
+
+test('of a repetition that went twice, one may be lost', () => {
+  const camera = new TestCamera();
+  const watching = watch(camera);
+  const { viewer, sender } = watching;
+  sender.start();
+  sender.setLink(0, 0.11);
+  sender.setLink(0, 0.1);
+  camera.gop(1);
+  const sent = viewer.datagrams.length;
+  const [first] = viewer.packets.keys();
+  nack(watching, [first!]);
+  reportLost(watching, [0, sent]);
+  assert.deepEqual(viewer.repaired, [first, first]);
+  reportLost(watching, [sent + 1]);
+  assert.deepEqual(viewer.repaired, [first, first, first, first]);
 });
 
 test('a storm of NACKs cannot make it send more than its rate', () => {

@@ -22,6 +22,7 @@ export function stats(change: Partial<RtpSenderStats> = {}): RtpSenderStats {
     fractionLost: undefined,
     packetsLost: undefined,
     jitterMs: undefined,
+    playoutDelayMs: 0,
     ...change,
   };
 }
