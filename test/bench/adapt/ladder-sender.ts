@@ -18,6 +18,7 @@ import { PeerTransport } from '../../../src/webrtc/werift/peer-transport.ts';
 import { recordFeedback } from '../../support/feedback-trace.ts';
 import { readAccessUnits } from '../support/media-file.ts';
 import { answerRequests } from '../support/ipc.ts';
+import { watchRepairs, type RepairFigures } from './repair-log.ts';
 import { FPS, GOP_FRAMES, type LadderRung } from './ladder-media.ts';
 
 /** 20 ms of silence, and as long as speech. */
@@ -34,14 +35,16 @@ export interface ShownStatus {
   sentKbps: number;
   use: string;
   skippedFrames: number;
-  retransmitted: number;
-  nacked: number;
+  roundTripMs: number;
+  playoutDelayMs: number;
+  repairs: RepairFigures;
 }
 
 export type SenderRequest = { type: 'offer'; clientId: string; offer: string } | { type: 'status' };
 
 const tracePath = process.argv[3];
 if (tracePath !== undefined) process.on('exit', recordFeedback(tracePath));
+const repairs = watchRepairs();
 const rungs: LadderRung[] = JSON.parse(process.argv[2] ?? '[]');
 const clock = systemClock;
 const audio = new MediaStream({ codec: 'opus', clock });
@@ -124,7 +127,7 @@ setInterval(() => {
 function status(): ShownStatus[] {
   return [...sessions].map(([clientId, session]) => {
     const { picture } = session;
-    const video = session.stats().find(({ nackedPackets }) => nackedPackets >= 0);
+    const video = session.senders.find(({ stream }) => stream.isVideo)?.stats();
     return {
       clientId,
       rendition: picture?.name ?? '',
@@ -133,8 +136,9 @@ function status(): ShownStatus[] {
       sentKbps: Math.round(picture?.estimate?.sentKbps ?? 0),
       use: picture?.estimate?.use ?? '',
       skippedFrames: session.stats().reduce((sum, { skippedFrames }) => sum + skippedFrames, 0),
-      retransmitted: video?.retransmittedPackets ?? 0,
-      nacked: video?.nackedPackets ?? 0,
+      roundTripMs: Math.round(video?.roundTripMs ?? 0),
+      playoutDelayMs: video?.playoutDelayMs ?? 0,
+      repairs: repairs(),
     };
   });
 }

@@ -24,10 +24,14 @@ export function judge(scenario: Scenario, samples: readonly Sample[]): Check[] {
     .pages.map((page, i) => page.freezeCount - (startOf(samples)?.pages[i]?.freezeCount ?? 0));
   if (name === 'bottleneck') return judgeLadder(scenario, samples, frozen[0]!);
   if (lossPercent > 0) {
-    const { retransmitted, nacked } = samples.at(-1)!.shown[0]!;
-    const once = nacked > 0 ? 100 * (2 - nacked / retransmitted) : 100;
-    const checks = [atMost('freezes', freezes[0]!, lossPercent >= 10 ? 2 : 0)];
-    return lossPercent === 1 ? [...checks, atLeast('repaired at the first try, %', once, 98.5)] : checks;
+    const { repaired, once, p99Ms } = samples.at(-1)!.shown[0]!.repairs;
+    const firstTry =
+      lossPercent === 1 ? [atLeast('repaired at the first try, %', (100 * once) / repaired, 98.5)] : [];
+    return [
+      atMost('freezes, from the start on', samples.at(-1)!.pages[0]!.freezeCount, lossPercent >= 10 ? 2 : 0),
+      atMost('NACK to repetition p99, ms', p99Ms, 2),
+      ...firstTry,
+    ];
   }
   if (jitterMs > 0) {
     const overUses = samples.filter(
