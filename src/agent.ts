@@ -1,9 +1,11 @@
+import { Agent as HttpsAgent } from 'node:https';
 import { CameraChannels } from './camera-channels.ts';
 import { ffmpegAt } from './camera/ffmpeg-probe.ts';
 import { CameraFactory } from './camera-factory.ts';
 import { buildConfig } from './config/build.ts';
 import type { AgentConfig } from './config/config.ts';
 import type { Layer } from './config/layers.ts';
+import { SnapshotUpload } from './control/snapshot-upload.ts';
 import { DeployedConfig } from './deployed-config.ts';
 import { errorText } from './errors.ts';
 import { ipcAddress } from './greengrass/ipc-client.ts';
@@ -17,6 +19,7 @@ import { Nucleus } from './nucleus.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { supervise } from './runtime/supervise.ts';
+import { snapshotCommand } from './snapshot-command.ts';
 import { Telemetry } from './telemetry.ts';
 import { agentVersion } from './version.ts';
 
@@ -88,6 +91,7 @@ export class Agent {
       config,
       env: this.#env,
       greengrassLogin: nucleus && ((secretId) => nucleus.login(secretId)),
+      topics: nucleus?.topics(),
       telemetry,
       clock,
       random,
@@ -188,6 +192,15 @@ export class Agent {
       shadowName: config.shadow.name,
       desired,
       cameras: () => channels.summary(),
+      snapshot: snapshotCommand({
+        camera: (name) => channels.find(name),
+        maxKilobytes: config.commands.snapshotMaxKilobytes,
+        upload: new SnapshotUpload({
+          hosts: config.commands.uploadHosts,
+          agent: new HttpsAgent({ proxyEnv: this.#env }),
+          clock,
+        }),
+      }),
       restartCamera: async (name) => channels.find(name)?.restartCamera(),
       reload: async () => {
         const layers = await reload();

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { CameraControl } from './camera-control.ts';
+import { CameraControl, type CameraControlOptions } from './camera-control.ts';
 import { CameraSlot } from './camera/camera-slot.ts';
 import type { Camera, CameraStatus } from './camera/camera.ts';
 import { RenditionStreams } from './camera/rendition-streams.ts';
@@ -37,7 +37,7 @@ export interface CameraChannelOptions {
   stunServers: readonly IceServer[];
   createSignaling: (handler: SignalingHandler) => Signaling;
   createTransport: () => SecureTransport;
-  ffmpeg: { path: string; nice: number };
+  control: Pick<CameraControlOptions, 'ffmpeg' | 'actions' | 'topics'>;
   /** What it needs beside the camera itself. */
   metrics: Pick<CameraMetricsOptions, 'durations' | 'onEvent' | 'logDurations'>;
   clock: Clock;
@@ -118,7 +118,7 @@ export class CameraChannel {
     this.#control = new CameraControl({
       camera: name,
       config: () => this.#config,
-      ffmpeg: options.ffmpeg,
+      ...options.control,
       leasePicture: () => this.#leasePicture(),
       others: { [PROFILING_CHANNEL]: (opened, session) => profiling.serve(opened, session) },
       clock,

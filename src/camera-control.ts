@@ -1,4 +1,5 @@
 import type { CameraConfig } from './config/config.ts';
+import { Actions, type Action, type LocalTopics } from './control/actions.ts';
 import { ChannelLabels, type ChannelHandler, type ViewerChannel } from './control/channel-labels.ts';
 import { Control, CONTROL_LABEL, type Permission } from './control/control.ts';
 import { livePictures } from './control/live-pictures.ts';
@@ -18,6 +19,9 @@ export interface CameraControlOptions {
   /** As of now. */
   config: () => CameraConfig;
   ffmpeg: { path: string; nice: number };
+  /** What viewers can have done on this device. */
+  actions: Readonly<Record<string, Action>>;
+  topics: LocalTopics | undefined;
   /** The best picture; keeps the camera running until released. */
   leasePicture: () => { stream: MediaStream; release: () => void };
   /** Channels that are served elsewhere, by label. */
@@ -35,6 +39,7 @@ export class CameraControl {
 
   constructor(options: CameraControlOptions) {
     const { camera, config, ffmpeg, leasePicture, others, clock, log } = options;
+    const actions = new Actions({ ...options, nice: ffmpeg.nice });
     const { mode, ...output } = config().talk;
     this.#config = config;
     this.#talkback = new Talkback({ output, mode, ffmpeg, clock, log });
@@ -53,7 +58,8 @@ export class CameraControl {
     });
     const control = new Control<ViewingViewer>({
       camera,
-      methods: { ...viewMethods(), snapshot: snapshotMethod(this.#snapshots) },
+      methods: { ...viewMethods(), snapshot: snapshotMethod(this.#snapshots), ...actions.methods() },
+      actions: actions.names,
       permissions: (clientId) => permissions(config(), clientId),
       clock,
       log,

@@ -1,7 +1,8 @@
 import { Agent as HttpsAgent } from 'node:https';
 import { Camera } from './camera/camera.ts';
 import { CameraChannel, type CameraChannelOptions } from './camera-channel.ts';
-import type { AgentConfig, CameraConfig } from './config/config.ts';
+import type { ActionConfig, AgentConfig, CameraConfig } from './config/config.ts';
+import type { LocalTopics } from './control/actions.ts';
 import { chooseCredentials } from './identity/choose-credentials.ts';
 import { CachedCredentials } from './identity/credentials.ts';
 import { readLogin, type SecretPlaces } from './identity/secrets.ts';
@@ -27,6 +28,8 @@ export interface CameraFactoryOptions {
   config: AgentConfig;
   env: NodeJS.ProcessEnv;
   greengrassLogin: SecretPlaces['greengrassLogin'];
+  /** Undefined outside of Greengrass. */
+  topics: LocalTopics | undefined;
   telemetry: Telemetry;
   clock: Clock;
   random: Random;
@@ -65,12 +68,12 @@ export class CameraFactory {
   }
 
   createChannel(name: string, camera: CameraConfig, onStatus: () => void): CameraChannel {
-    const { config, env, greengrassLogin, telemetry, clock, random } = this.#options;
+    const { config, env, greengrassLogin, topics, telemetry, clock, random } = this.#options;
     const { credentials, controlPlane, awsStorage, skew, httpsAgent, dtls, mdns } = this.#shared;
     const metrics: CameraChannelOptions['metrics'] = telemetry.forCamera();
     const log = this.#options.log.child({ camera: name });
     const { region, endpoint, useDualStack, useStun, createChannel } = config.aws;
-    const { stateDirectory, ffmpeg, secrets } = config;
+    const { stateDirectory, ffmpeg, secrets, actions } = config;
     const { channelName, ice, srtp } = camera;
     const network = new LocalNetwork(ice, clock);
     // Where a picture is to be had at once; a failure is the first viewer's to tell.
@@ -109,7 +112,7 @@ export class CameraFactory {
           random,
           log,
         }),
-      ffmpeg,
+      control: { ffmpeg, actions: actionsOf(actions, name), topics },
       channel,
       storage,
       stunServers: useStun ? [stunServer(region, useDualStack)] : [],
@@ -185,4 +188,10 @@ async function prepare({
   const mdns = new MdnsResolver(clock);
   const awsStorage = new AwsStorage(controlPlane.calls);
   return { credentials, controlPlane, awsStorage, skew, httpsAgent: agent, dtls: new DtlsLoader(), mdns };
+}
+
+/** Those that the camera's viewers have. */
+function actionsOf(actions: Record<string, ActionConfig>, camera: string): Record<string, ActionConfig> {
+  const own = Object.entries(actions).filter(([, { cameras }]) => cameras?.includes(camera) ?? true);
+  return Object.fromEntries(own);
 }

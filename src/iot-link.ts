@@ -18,6 +18,7 @@ export interface IotLinkOptions {
   cameras: () => Record<string, CameraStatus>;
   /** @throws Error when there is no such camera. */
   restartCamera: (name: string) => Promise<void>;
+  snapshot: Command;
   /** Reads the local configuration again. */
   reload: () => Promise<void>;
   allowedCommands: readonly string[];
@@ -97,22 +98,24 @@ export class IotLink {
       allowedCommands,
       cameras,
       restartCamera,
+      snapshot,
       reload,
       clock,
       log,
     } = this.#options;
     if (allowedCommands.length === 0) return aborted(signal);
     const commands: Record<string, Command> = {
-      status: () => Promise.resolve({ agentVersion, cameras: mapValues(cameras(), compact) }),
+      status: async () => ({ result: { agentVersion, cameras: mapValues(cameras(), compact) } }),
       'restart-camera': async ({ camera }) => {
         if (typeof camera !== 'string' || !Object.hasOwn(cameras(), camera))
           throw new BadCommandError('"camera" must name a camera');
         await restartCamera(camera);
-        return {};
+        return { result: {} };
       },
+      snapshot,
       reload: async () => {
         await reload().catch((error: unknown) => Promise.reject(new BadCommandError(errorText(error))));
-        return {};
+        return { result: {} };
       },
     };
     const isAllowed = (command: string) => allowedCommands.includes(command);

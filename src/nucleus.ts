@@ -5,6 +5,7 @@ import { discoverDevice } from './greengrass/device-discovery.ts';
 import { IpcClient } from './greengrass/ipc-client.ts';
 import { TokenRefusedError, type IpcAddress } from './greengrass/ipc-connection.ts';
 import { IpcMqtt } from './greengrass/ipc-mqtt.ts';
+import { LocalTopics } from './greengrass/local-topics.ts';
 import { secretLogin } from './greengrass/secrets.ts';
 import { UpdateDeferral } from './greengrass/update-deferral.ts';
 import { ConfigurationValidation } from './greengrass/validation.ts';
@@ -90,6 +91,12 @@ export class Nucleus {
   /** MQTT through the nucleus instead of a connection of our own. */
   mqtt(): MqttTransport {
     return new IpcMqtt({ ipc: this.#ipc, refused: (message) => new RefusedError(message) });
+  }
+
+  /** What other components are asked through. */
+  topics(): LocalTopics {
+    const { clock, random } = this.#options;
+    return new LocalTopics({ ipc: this.#ipc, clock, random });
   }
 
   /** `user:password` out of the secret manager. Rejects with the cure where there is none. */

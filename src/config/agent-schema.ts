@@ -1,13 +1,13 @@
 import { LOG_LEVELS } from '../log.ts';
-import type { AgentConfig, SecretReference } from './config.ts';
+import type { ActionConfig, AgentConfig, SecretReference } from './config.ts';
 import { choice, flag, hostAndPort, list, orEmpty, orNone, path, text, whole } from './formats.ts';
 import type { Shape } from './shape.ts';
 
 /** AWS names things and shadows alike. */
 const thingName = text('name', '1 to 128 letters, digits and _ - :', /^[a-zA-Z0-9_:-]{1,128}$/);
 
-/** The keys outside the maps `cameras`, `sources` and `secrets`. */
-export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secrets'>> = {
+/** The keys outside the maps. */
+export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secrets' | 'actions'>> = {
   aws: {
     region: {
       doc: 'AWS region of the signaling channels.',
@@ -108,9 +108,21 @@ export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secret
   },
   commands: {
     allowed: {
-      doc: 'Commands that are taken over MQTT: `status`, `restart-camera`, `reload`.',
-      format: orNone(list(choice('status', 'restart-camera', 'reload'))),
+      doc: 'Commands that are taken over MQTT: `status`, `restart-camera`, `reload`, `snapshot`.',
+      format: orNone(list(choice('status', 'restart-camera', 'reload', 'snapshot'))),
       default: ['status'],
+      scope: 'local',
+    },
+    snapshotMaxKilobytes: {
+      doc: 'Size up to which a snapshot is sent over MQTT, in pieces; a larger one is refused.',
+      format: whole(1, 256),
+      default: 96,
+      scope: 'local',
+    },
+    uploadHosts: {
+      doc: 'Hosts (`host` or `host:port`, as the URL has it) that the command `snapshot` may put a picture to over HTTPS. Empty: none.',
+      format: orNone(list(hostAndPort)),
+      default: [],
       scope: 'local',
     },
   },
@@ -211,6 +223,38 @@ export const secretShape: Shape<SecretReference> = {
   hosts: {
     doc: 'The only hosts that it may be sent to. Set it where whoever writes the shadow shall not learn it.',
     format: list(text('host', 'host names or addresses', /^[\w.:-]{1,253}$/)),
+    default: null,
+    optional: true,
+    scope: 'local',
+  },
+};
+
+/** One entry of `actions`. */
+export const actionShape: Shape<ActionConfig> = {
+  topic: {
+    doc: "Topic of Greengrass's local publish/subscribe that it is sent to; the reply comes on `<topic>/reply`.",
+    format: text('topic', 'a topic without wildcards', /^[^#+*?]{1,200}$/),
+    default: null,
+    optional: true,
+    scope: 'local',
+  },
+  command: {
+    doc: 'Program and arguments instead; no shell. It reads the message on its standard input and prints the reply.',
+    format: list(text('text', 'texts without control characters', /^.{0,4000}$/)),
+    default: null,
+    optional: true,
+    scope: 'local',
+  },
+  timeoutSeconds: {
+    doc: 'How long a reply is awaited. Absent: 5.',
+    format: whole(1, 30),
+    default: null,
+    optional: true,
+    scope: 'local',
+  },
+  cameras: {
+    doc: 'Cameras whose viewers have it. Absent: all.',
+    format: list(text('name', 'names of cameras', /^[a-zA-Z][\w-]{0,63}$/)),
     default: null,
     optional: true,
     scope: 'local',

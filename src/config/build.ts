@@ -1,6 +1,13 @@
-import { agentShape, secretShape } from './agent-schema.ts';
+import { actionShape, agentShape, secretShape } from './agent-schema.ts';
 import { cameraShape, channelName, renditionShape, type CameraKeys } from './camera-schema.ts';
-import type { AgentConfig, CameraConfig, RenditionConfig, SecretReference, SourceConfig } from './config.ts';
+import type {
+  ActionConfig,
+  AgentConfig,
+  CameraConfig,
+  RenditionConfig,
+  SecretReference,
+  SourceConfig,
+} from './config.ts';
 import { ConfigError, FaultReport } from './faults.ts';
 import { isHostileKey, isObject, mergeLayers, type Json, type JsonObject, type Layer } from './layers.ts';
 import { readKeys } from './shape.ts';
@@ -12,7 +19,7 @@ const MAX_NAMED = 64;
 const MAX_DEPTH = 12;
 /** `audio` names the sound's track, `auto` the choice among renditions. */
 const RESERVED_RENDITIONS = ['audio', 'auto'];
-const MAPS = ['cameras', 'sources', 'secrets'];
+const MAPS = ['cameras', 'sources', 'secrets', 'actions'];
 /** Where a secret may be kept. */
 const SECRET_PLACES = ['env', 'file', 'greengrass'] as const;
 
@@ -48,6 +55,9 @@ function readConfig(values: JsonObject, report: FaultReport): AgentConfig {
   const secrets = readMap(values.secrets, ['secrets'], MAX_NAMED, report, (entry, path) =>
     readSecret(entry, path, report),
   );
+  const actions = readMap(values.actions, ['actions'], MAX_NAMED, report, (entry, path) =>
+    readAction(entry, path, report),
+  );
   const sources = readMap(values.sources, ['sources'], MAX_NAMED, report, (entry, path) =>
     readSource(entry, path, secrets, report),
   );
@@ -55,7 +65,7 @@ function readConfig(values: JsonObject, report: FaultReport): AgentConfig {
     readCamera(entry, path, { secrets, sources, thingName: agent.device.thingName }, report),
   );
   checkChannels(cameras, report);
-  return { ...agent, secrets, sources, cameras };
+  return { ...agent, secrets, actions, sources, cameras };
 }
 
 /** The entries of a map, each read by `read`. */
@@ -94,6 +104,12 @@ function readSecret(value: JsonObject, path: readonly string[], report: FaultRep
   if (SECRET_PLACES.filter((place) => place in value).length !== 1)
     report.add(path, value, `one of ${SECRET_PLACES.join(', ')}`);
   return report.faults.length === faultsBefore ? secret : {};
+}
+
+function readAction(value: JsonObject, path: readonly string[], report: FaultReport): ActionConfig {
+  const action = readKeys(actionShape, value, path, report);
+  if ('topic' in value === 'command' in value) report.add(path, value, 'either topic or command');
+  return action;
 }
 
 interface Surroundings {

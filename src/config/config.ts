@@ -100,6 +100,17 @@ export interface SecretReference {
   hosts?: string[];
 }
 
+/** What viewers with the permission `command` can have done: a message to a local topic, or a program that runs. */
+export interface ActionConfig {
+  /** Of Greengrass's local publish/subscribe … */
+  topic?: string;
+  /** … or program and arguments. */
+  command?: string[];
+  timeoutSeconds?: number;
+  /** Cameras whose viewers have it; absent: all. */
+  cameras?: string[];
+}
+
 /** The effective configuration: every layer merged, every key validated. */
 export interface AgentConfig {
   aws: {
@@ -123,7 +134,13 @@ export interface AgentConfig {
   mqtt: { transport: 'auto' | 'ipc' | 'direct' | 'off'; endpoint: string };
   shadow: { name: string };
   /** Over MQTT. */
-  commands: { allowed: string[] };
+  commands: {
+    allowed: string[];
+    /** Of a snapshot that is sent over MQTT. */
+    snapshotMaxKilobytes: number;
+    /** `host[:port]` that snapshots may be put to. */
+    uploadHosts: string[];
+  };
   metrics: {
     intervalSeconds: number;
     logDurations: boolean;
@@ -141,6 +158,7 @@ export interface AgentConfig {
   /** Caches and the last good configuration; empty: nothing is kept. */
   stateDirectory: string;
   secrets: Record<string, SecretReference>;
+  actions: Record<string, ActionConfig>;
   sources: Record<string, SourceConfig>;
   cameras: Record<string, CameraConfig>;
 }

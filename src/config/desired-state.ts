@@ -52,7 +52,7 @@ export function applyDesired(local: readonly Layer[], desired: unknown): Desired
 /** Faults for what only the device itself may set. Unknown keys are left to the check of the whole. */
 function checkScope(desired: JsonObject, report: FaultReport): void {
   checkKeys(desired, agentShape, [], report);
-  for (const section of ['secrets', 'sources']) {
+  for (const section of ['secrets', 'actions', 'sources']) {
     if (Object.hasOwn(desired, section)) report.add([section], undefined, LOCAL_ONLY);
   }
   if (!isObject(desired.cameras)) return;

@@ -1,4 +1,4 @@
-import { agentShape, secretShape } from './agent-schema.ts';
+import { actionShape, agentShape, secretShape } from './agent-schema.ts';
 import { cameraShape, renditionShape, sourceShapes } from './camera-schema.ts';
 import { isKey, type AnyShape, type Key, type Scope } from './shape.ts';
 
@@ -22,6 +22,7 @@ export function describeSchema(): SchemaRow[] {
   return [
     ...keyRows(agentShape, []),
     ...keyRows(secretShape, ['secrets.<name>']),
+    ...keyRows(actionShape, ['actions.<name>']),
     localRow(
       'sources.<name>',
       'source',

@@ -21,8 +21,8 @@ export function isHostileKey(key: string): boolean {
 }
 
 /**
- * One document of all layers, the last one winning: objects are merged key by key; scalars, arrays, sources and
- * secrets are replaced; `null` removes. The result shares nothing with the layers and holds no `null` outside arrays.
+ * One document of all layers, the last one winning: objects are merged key by key; scalars, arrays, sources,
+ * secrets and actions are replaced; `null` removes. The result shares nothing with the layers and holds no `null` outside arrays.
  */
 export function mergeLayers(layers: readonly Layer[]): JsonObject {
   const merged: JsonObject = {};
@@ -47,14 +47,16 @@ function mergeInto(target: JsonObject, from: JsonObject, path: readonly string[]
   }
 }
 
+const REPLACED_WHOLE = new Set(['sources', 'secrets', 'actions']);
+
 /**
- * A source or a secret is one thing: its keys mean something only together. Merged, an upper layer's URL would be
- * called with the credentials that a lower layer gave for another host.
+ * A source, a secret or an action is one thing: its keys mean something only together. Merged, an upper layer's URL
+ * would be called with the credentials that a lower layer gave for another host.
  */
 function isReplacedWhole(path: readonly string[]): boolean {
   const [section] = path;
   if (section === 'cameras') return path.length === 3 && path[2] === 'source';
-  return path.length === 2 && (section === 'sources' || section === 'secrets');
+  return path.length === 2 && REPLACED_WHOLE.has(section ?? '');
 }
 
 /** The name of the uppermost layer that says something at `path` or at its nearest parent; else `defaults`. */

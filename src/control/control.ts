@@ -38,6 +38,8 @@ export interface Method<Viewer> {
 export interface ControlOptions<Viewer extends ControlledViewer> {
   camera: string;
   methods: Readonly<Record<string, Method<Viewer>>>;
+  /** What the method `command` can be asked for: told to those who may. */
+  actions: readonly string[];
   /** As of now. */
   permissions: (clientId: string) => readonly Permission[];
   clock: Clock;
@@ -66,7 +68,7 @@ export class Control<Viewer extends ControlledViewer> {
       channel.send(writeError(null, 'malformed', 'the channel "control" must be reliable and ordered'));
       return channel.close();
     }
-    const { camera, methods, permissions, clock } = this.#options;
+    const { camera, methods, actions, permissions, clock } = this.#options;
     const limit = new TokenBucket(REQUESTS, clock);
     const running = new Set<string>();
     channel.onMessage = (message) => {
@@ -75,7 +77,8 @@ export class Control<Viewer extends ControlledViewer> {
     };
     const allowed = permissions(viewer.clientId);
     const names = Object.keys(methods).filter((name) => allowed.includes(methods[name]!.permission));
-    channel.send(writeEvent('hello', { camera, methods: names }));
+    const hello = { camera, methods: names, ...(names.includes('command') && { actions: [...actions] }) };
+    channel.send(writeEvent('hello', hello));
   }
 
   async #receive(channel: ViewerChannel, viewer: Viewer, text: string, running: Set<string>): Promise<void> {

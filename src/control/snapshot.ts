@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream';
 import type { JsonObject } from '../config/layers.ts';
 import { ChildProgram, endingText } from '../runtime/child-program.ts';
 import { within, type Clock } from '../runtime/clock.ts';
+import { collect } from './collect.ts';
 import { ControlError } from './control-message.ts';
 
 export interface SnapshotRequest {
@@ -85,7 +85,7 @@ export class Snapshots {
     const args = snapshotArgs(codec, units.length, request);
     const program = new ChildProgram({ path, args, stdin: true, stdout: true, extraPipes: 0, nice, clock });
     try {
-      const collected = program.stdout && collect(program.stdout);
+      const collected = program.stdout && collect(program.stdout, MAX_JPEG_BYTES);
       program.stdin?.end(codec === 'vp8' ? ivf(units) : Buffer.concat(units));
       const ending = await within(clock, TIMEOUT_MS, 'no snapshot', program.ended);
       const output = (await collected) ?? Buffer.alloc(0);
@@ -113,17 +113,6 @@ function snapshotArgs(
   const input = `-probesize 32 -analyzeduration 0 -f ${FORMATS[codec]} -i pipe:0`;
   const output = `-an -fps_mode passthrough -c:v mjpeg -q:v ${qscale} -f image2pipe`;
   return [...`${quiet} ${input} ${output}`.split(' '), '-vf', filters.join(','), 'pipe:1'];
-}
-
-async function collect(output: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of output as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_JPEG_BYTES) throw new Error(`the snapshot exceeds ${MAX_JPEG_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** https://wiki.multimedia.cx/index.php/IVF */

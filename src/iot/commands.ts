@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isObject, type JsonObject } from '../config/layers.ts';
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -5,12 +6,24 @@ import { within, type Clock } from '../runtime/clock.ts';
 import { parseMessage } from './json-message.ts';
 import type { MessageBus } from './mqtt-connection.ts';
 
+export interface CommandReply {
+  result: JsonObject;
+  /** Follows the answer in pieces. */
+  attachment?: Buffer;
+}
+
 /** Runs one command; what it rejects with is the answer's error. */
-export type Command = (commandArguments: JsonObject) => Promise<JsonObject>;
+export type Command = (commandArguments: JsonObject) => Promise<CommandReply>;
 
 /** What a command rejects with where the caller is to blame; any other error is the device's. */
 export class BadCommandError extends Error {
   override readonly name = 'BadCommandError';
+  readonly code: 'bad-arguments' | 'too-large';
+
+  constructor(message: string, code: 'bad-arguments' | 'too-large' = 'bad-arguments') {
+    super(message);
+    this.code = code;
+  }
 }
 
 export interface CommandsOptions {
@@ -33,6 +46,8 @@ interface Request {
 }
 
 const MAX_BYTES = 4096;
+/** As base64, and with what stands around it, less than that. */
+const PIECE_BYTES = 2_850;
 const MAX_RUNNING = 4;
 const TIMEOUT_MS = 30_000;
 /** QoS 1 may deliver a request twice; a camera shall not restart twice. */
@@ -45,7 +60,8 @@ const MAX_ERROR_LENGTH = 500;
  * `kvs-webrtc/<thingName>/responses`: `{"id", "command", "ok": true, "result": {…}}` or
  * `{"id", "command", "ok": false, "error": {"code", "message"}}`. Both of at most 4 KB; `id` is the caller's
  * (1 to 64 letters, digits and _ . : -), null where the request had none that could be read. Answered in the payload,
- * not by MQTT 5 properties, for the nucleus passes none on.
+ * not by MQTT 5 properties, for the nucleus passes none on. An attachment's answer has `pieces` and `sha256` in its
+ * result, and `{"id", "command", "piece": {"number", "of", "data"}}` follow, from number 1 on, `data` in base64.
  */
 export class Commands {
   readonly #options: CommandsOptions;
@@ -86,20 +102,31 @@ export class Commands {
   async #run({ id, command, arguments: commandArguments }: Request, run: Command): Promise<void> {
     this.#running += 1;
     try {
-      const result = await within(this.#options.clock, TIMEOUT_MS, 'not done', run(commandArguments));
+      const reply = await within(this.#options.clock, TIMEOUT_MS, 'not done', run(commandArguments));
+      const { result, attachment } = reply;
+      if (attachment) return await this.#sendInPieces({ id, command }, result, attachment);
       const answer = JSON.stringify({ id, command, ok: true, result });
       if (Buffer.byteLength(answer) > MAX_BYTES)
         this.#fail(id, command, 'too-large', `the result exceeds ${MAX_BYTES} bytes`);
       else this.#answer(answer);
     } catch (error) {
-      this.#fail(
-        id,
-        command,
-        error instanceof BadCommandError ? 'bad-arguments' : 'failed',
-        errorText(error),
-      );
+      const code = error instanceof BadCommandError ? error.code : 'failed';
+      this.#fail(id, command, code, errorText(error));
     } finally {
       this.#running -= 1;
+    }
+  }
+
+  /** One after the other and not through the queue, from which they would push out everything else. */
+  async #sendInPieces(of: { id: string; command: string }, result: JsonObject, data: Buffer): Promise<void> {
+    const pieces = Math.ceil(data.length / PIECE_BYTES);
+    const sha256 = createHash('sha256').update(data).digest('hex');
+    const send = (document: object) =>
+      this.#options.bus.publish(`${this.#prefix}/responses`, JSON.stringify({ ...of, ...document }));
+    await send({ ok: true, result: { ...result, pieces, sha256 } });
+    for (let number = 1; number <= pieces; number += 1) {
+      const piece = data.subarray((number - 1) * PIECE_BYTES, number * PIECE_BYTES);
+      await send({ piece: { number, of: pieces, data: piece.toString('base64') } });
     }
   }
 

@@ -10,12 +10,13 @@ export function authorize(
   component: string,
   configuration: unknown,
   { service, operation, resource }: { service: string; operation: string; resource: string },
+  matches: (pattern: string, resource: string) => boolean = resourceMatches,
 ): void {
   const policies = valueAt(configuration, ['accessControl', service]);
   const isAllowed = Object.values(typeof policies === 'object' && policies !== null ? policies : {}).some(
     (policy: unknown) =>
       texts(policy, 'operations').some((name) => name === '*' || name === `aws.greengrass#${operation}`) &&
-      texts(policy, 'resources').some((pattern) => resourceMatches(pattern, resource)),
+      texts(policy, 'resources').some((pattern) => matches(pattern, resource)),
   );
   if (isAllowed) return;
   const text = `Principal ${component} is not authorized to perform ${service}:aws.greengrass#${operation} on resource ${resource}`;
@@ -29,7 +30,11 @@ function texts(policy: unknown, key: string): string[] {
 
 /** `*` stands for any characters; `+` and `#` are MQTT's. */
 function resourceMatches(pattern: string, resource: string): boolean {
-  if (pattern === '*' || topicMatches(pattern, resource)) return true;
+  return topicMatches(pattern, resource) || globMatches(pattern, resource);
+}
+
+/** `*` stands for any characters. */
+export function globMatches(pattern: string, resource: string): boolean {
   const escaped = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return pattern.includes('*') && new RegExp(`^${escaped.join('.*')}$`).test(resource);
+  return new RegExp(`^${escaped.join('.*')}$`).test(resource);
 }

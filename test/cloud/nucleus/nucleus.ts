@@ -11,6 +11,7 @@ import { componentEnvironment } from './environment.ts';
 import { IpcServer } from './ipc-server.ts';
 import { IpcError, type Operation } from './ipc-session.ts';
 import { LifecycleService, type ReportedState } from './lifecycle-service.ts';
+import { LocalPubSub } from './local-pubsub.ts';
 import { MqttProxy } from './mqtt-proxy.ts';
 import { nucleusConfiguration, systemYaml, type DeviceSettings } from './nucleus-configuration.ts';
 import { parseRecipe, type Personality, type RecipeVariables } from './recipe.ts';
@@ -78,6 +79,7 @@ export class Nucleus {
     const operations: Record<string, Operation> = {
       ...this.configuration.operations,
       ...this.lifecycle.operations,
+      ...new LocalPubSub(this.configs).operations,
       ...new MqttProxy(broker, this.configs, isLite).operations,
       ...(isLite ? {} : { GetSecretValue: (request, { component }) => this.#secret(request, component) }),
     };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import type { JsonObject } from '../../../src/config/layers.ts';
-import { BadCommandError, Commands, type Command } from '../../../src/iot/commands.ts';
+import { isObject, type JsonObject } from '../../../src/config/layers.ts';
+import { BadCommandError, Commands, type Command, type CommandReply } from '../../../src/iot/commands.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { closeCloud, fasterClock, Inbox, quiet, type ConnectedDevice } from './support/device.ts';
@@ -13,6 +14,9 @@ interface Request {
   arguments?: unknown;
 }
 
+/** Of several pieces, the last one short. */
+const PICTURE = Buffer.from(Array.from({ length: 10_000 }, (_, i) => (i * 7) % 256));
+
 const isAllowed = (name: string) => name !== 'forbidden';
 
 for (const uplink of UPLINKS)
@@ -23,18 +27,19 @@ function describeCommands(uplink: Uplink): void {
   let device: ConnectedDevice;
   const answers = new Inbox<JsonObject>();
   const ran: string[] = [];
-  const release = Promise.withResolvers<JsonObject>();
+  const release = Promise.withResolvers<CommandReply>();
   const commands: Record<string, Command> = {
-    status: async () => ({ cameras: { front: { state: 'streaming' } } }),
+    status: async () => ({ result: { cameras: { front: { state: 'streaming' } } } }),
     'restart-camera': async ({ camera }) => {
       if (camera !== 'front') throw new BadCommandError('camera: one of front');
       ran.push(camera);
-      return {};
+      return { result: {} };
     },
     reload: () => Promise.reject(new Error('the file is gone')),
-    huge: async () => ({ text: 'x'.repeat(5000) }),
+    huge: async () => ({ result: { text: 'x'.repeat(5000) } }),
+    picture: async () => ({ result: { type: 'image/jpeg' }, attachment: PICTURE }),
     slow: () => release.promise,
-    forbidden: async () => ({}),
+    forbidden: async () => ({ result: {} }),
   };
 
   before(async () => {
@@ -108,6 +113,25 @@ function describeCommands(uplink: Uplink): void {
     assert.deepEqual(list, { code: 'malformed', message: 'arguments: an object' });
   });
 
+  test('an attachment comes in pieces of at most 4 KB, in order and whole', async () => {
+    const { ok, result } = await ask('picture', { id: 'p-1' });
+    assert.equal(ok, true);
+    const sha256 = createHash('sha256').update(PICTURE).digest('hex');
+    assert.deepEqual(result, { type: 'image/jpeg', pieces: 4, sha256 });
+    await answers.find(({ id, piece }) => id === 'p-1' && isObject(piece) && piece.number === 4);
+    const documents = answers.items.filter(({ id, piece }) => id === 'p-1' && isObject(piece));
+    assert.ok(documents.every((document) => JSON.stringify(document).length <= 4096));
+    const pieces = documents.map(({ piece }) => (isObject(piece) ? piece : {}));
+    assert.deepEqual(
+      pieces.map(({ number, of }) => [number, of]),
+      [1, 2, 3, 4].map((number) => [number, 4]),
+    );
+    const whole = Buffer.concat(
+      pieces.map(({ data }) => Buffer.from(typeof data === 'string' ? data : '', 'base64')),
+    );
+    assert.deepEqual(whole, PICTURE);
+  });
+
   test('garbage is answered without an id and harms nothing', async () => {
     const payloads = [
       '',
@@ -138,7 +162,7 @@ function describeCommands(uplink: Uplink): void {
       code: 'busy',
       message: '4 commands are running',
     });
-    release.resolve({ done: true });
+    release.resolve({ result: { done: true } });
     for (const id of ['s-1', 's-2', 's-3', 's-4']) {
       assert.deepEqual((await answers.find((answer) => answer.id === id)).result, { done: true });
     }

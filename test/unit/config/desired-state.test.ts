@@ -14,6 +14,7 @@ const LOCAL: Layer[] = [
       aws: { region: 'us-west-2' },
       device: { thingName: 'door' },
       secrets: { login: { env: 'LOGIN' } },
+      actions: { light: { command: ['light'] } },
       sources: { door: { type: 'command', command: ['door-camera'], format: 'h264' } },
       cameras: { front: { source: { type: 'v4l2', device: '/dev/front-door' }, viewers: { max: 3 } } },
     },
@@ -82,6 +83,7 @@ test('whole local sections cannot be removed either', () => {
     'stateDirectory',
     'ffmpeg',
     'secrets',
+    'actions',
     'sources',
     'aws',
   ]) {
@@ -223,6 +225,7 @@ test('no document makes it throw, and none changes a local key', () => {
         'ffmpeg',
         'stateDirectory',
         'secrets',
+        'actions',
         'sources',
       ] as const) {
         assert.deepEqual(outcome.config[section], before[section]);

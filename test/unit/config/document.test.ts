@@ -20,6 +20,7 @@ test('every key has a doc, and only what the cloud must not set is local', () =>
     describeSchema().flatMap(({ key, scope }) => (scope === 'local' ? [key.split('.')[0] ?? ''] : [])),
   );
   const sections = [
+    'actions',
     'aws',
     'cameras',
     'commands',

@@ -38,6 +38,14 @@ const REFUSED: [name: string, values: JsonObject, key: string, says: RegExp][] =
     /one of env, file, greengrass/,
   ],
   ['a secret with neither', { secrets: { s: {} } }, 'secrets.s', /one of env, file, greengrass/],
+  [
+    'an action with both',
+    { actions: { a: { topic: 't', command: ['c'] } } },
+    'actions.a',
+    /either topic or command/,
+  ],
+  ['an action with neither', { actions: { a: {} } }, 'actions.a', /either topic or command/],
+  ['an action on a wildcard', { actions: { a: { topic: 'a/#' } } }, 'actions.a.topic', /wildcards/],
   ['a source as ref', { sources: { a: { ref: 'b' } } }, 'sources.a.type', /one of test/],
   ['a misspelt source type', { sources: { a: { type: 'rstp' } } }, 'sources.a.type', /did you mean "rtsp"/],
   [

@@ -35,6 +35,7 @@ class Operator {
         },
         command: { permission: 'command', run: () => ({ result: (did('command')(), {}) }) },
       },
+      actions: ['light'],
       permissions: () => allowed,
       clock: this.pair.clock,
       log: createLog('error'),

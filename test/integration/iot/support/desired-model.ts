@@ -128,6 +128,7 @@ const leaves = fc.oneof(
 const hostile = fc.constantFrom<JsonObject>(
   { ffmpeg: { path: '/bin/sh' } },
   { device: { thingName: 'other' } },
+  { actions: { a: { command: ['sh'] } } },
   { secrets: { a: { file: '/etc/shadow' } } },
   { sources: { door: { type: 'command', command: ['sh'], format: 'h264' } } },
   { stateDirectory: '/' },
