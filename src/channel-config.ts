@@ -2,15 +2,17 @@ import type { CameraConfig } from './config/config.ts';
 import { captureOf } from './recording-capture.ts';
 import type { Capabilities } from './webrtc/negotiate.ts';
 
-/** What the viewers' sessions are built on. */
+/** What the channel, its viewers' sessions and its loudspeaker are built on. */
 export function sessionKeys({
   channelName,
   enabled,
   video,
   audio,
+  talk,
   dataChannel,
   twcc,
   ice,
+  srtp,
   storage,
 }: CameraConfig): unknown {
   return {
@@ -19,16 +21,18 @@ export function sessionKeys({
     videoCodec: video.codec,
     hasAudio: audio.enabled,
     audioCodec: audio.codec,
+    talk,
     dataChannel,
     twcc,
     ice,
+    srtp,
     storage,
   };
 }
 
-/** What the capture is built on: everything but the number of viewers. */
+/** What the capture is built on: everything but what is looked up for each viewer and each request. */
 export function captureKeys(config: CameraConfig): unknown {
-  return { ...config, viewers: undefined };
+  return { ...config, viewers: undefined, control: undefined };
 }
 
 /** What viewers can be served with. */

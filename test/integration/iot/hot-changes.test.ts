@@ -7,9 +7,12 @@ import type { LogLine } from '../../cloud/agent-process.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { DeviceProcess } from '../../support/device-process.ts';
 import { LiveViewer } from '../../support/live-viewer.ts';
+import { connect } from '../cloud/support/signaling-client.ts';
 import { closeCloud, Inbox } from './support/device.ts';
 
 const THING = 'changing';
+const GARDEN = `${THING}-garden`;
+const OFFER = readFileSync(join(import.meta.dirname, '../../unit/webrtc/fixtures/chrome-156.sdp'), 'utf8');
 
 describe('a device at work is changed', { timeout: 60_000 }, () => {
   let cloud: LocalCloud;
@@ -69,6 +72,54 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
     await documents.count(2);
   });
 
+  test('a camera is added, its features are switched, it is removed: who watches another one loses nothing', async () => {
+    const watched = { role: 'MASTER', channelName: device.channelName } as const;
+    const connects = cloud.events.count('connected', watched);
+    cloud.createChannel(GARDEN);
+    const video = { renditions: { high: { width: 160, height: 120, fps: 5, bitrateKbps: 60 } } };
+    const changes: JsonObject[] = [
+      { source: { type: 'test' }, video, audio: { enabled: false } },
+      { audio: { enabled: true, codec: 'pcmu' }, dataChannel: { enabled: false }, twcc: { enabled: false } },
+      { audio: { codec: 'opus' }, dataChannel: null, twcc: null },
+    ];
+    const answers: Features[] = [];
+    for (const [index, garden] of changes.entries()) {
+      await desire({ cameras: { garden } });
+      await cloud.events.waitFor('connected', { ...watched, channelName: GARDEN }, { nth: index + 1 });
+      answers.push(await featuresOf(GARDEN));
+    }
+    assert.deepEqual(answers, [
+      { sound: [], hasDataChannel: true, hasTwcc: true },
+      { sound: ['PCMU'], hasDataChannel: false, hasTwcc: false },
+      { sound: ['opus'], hasDataChannel: true, hasTwcc: true },
+    ]);
+    await desire({ cameras: { garden: null } });
+    const left = { ...watched, channelName: GARDEN };
+    await cloud.events.waitFor('disconnected', left, { nth: changes.length });
+    assert.equal(cloud.events.count('connected', watched), connects);
+    assert.equal(viewer.lost, 0);
+    assert.ok(viewer.standstill().ms < 2_000);
+  });
+
+  /** What Chromium's offer is answered with. */
+  async function featuresOf(channelName: string): Promise<Features> {
+    const signaling = connect(cloud, 'VIEWER', { channelName, clientId: `asks-${(commands += 1)}` });
+    await signaling.opened();
+    signaling.send('SDP_OFFER', { type: 'offer', sdp: OFFER });
+    let answer = await signaling.frame();
+    for (let index = 1; answer.messageType !== 'SDP_ANSWER'; index += 1)
+      answer = await signaling.frame(index);
+    await signaling.close();
+    const { sdp = '' }: { sdp?: string } = Object(answer.payload);
+    const accepted = sdp.split(/^m=/m).filter((media) => !/^\w+ 0 /.test(media));
+    const of = (kind: string) => accepted.find((media) => media.startsWith(kind)) ?? '';
+    return {
+      sound: [...of('audio').matchAll(/^a=rtpmap:\d+ (\w+)/gm)].map(([, codec = '']) => codec),
+      hasDataChannel: of('application') !== '',
+      hasTwcc: of('video').includes('transport-cc'),
+    };
+  }
+
   test('a camera is restarted by command, its viewer goes on', async () => {
     const known = new Set(device.agent.logs);
     assert.equal((await command('restart-camera', { camera: 'toString' }))['ok'], false);
@@ -79,7 +130,8 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
   });
 
   test('a camera gets another name with the file, and reload', async () => {
-    const connects = cloud.events.count('connected', { role: 'MASTER' });
+    const { channelName } = device;
+    const connects = cloud.events.count('connected', { role: 'MASTER', channelName });
     const path = join(cloud.directory, `device-${THING}`, 'agent.json');
     writeFileSync(path, readFileSync(path, 'utf8').replace('"front": {', '"porch": {'));
     await cloud.iot.shadows.update(THING, 'kvs-webrtc', { state: { desired: null } });
@@ -92,3 +144,9 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
     next.close();
   });
 });
+
+interface Features {
+  sound: string[];
+  hasDataChannel: boolean;
+  hasTwcc: boolean;
+}
