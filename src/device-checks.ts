@@ -3,8 +3,10 @@ import { Agent as HttpsAgent } from 'node:https';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { cameraTrial, ffmpegCheck } from './camera-checks.ts';
+import { ffmpegAt } from './camera/ffmpeg-probe.ts';
 import type { AgentConfig } from './config/config.ts';
 import { certificateFinding } from './doctor/certificate-verdict.ts';
+import { listDevices } from './doctor/devices.ts';
 import { checkDisk } from './doctor/disk.ts';
 import { found, type Check, type Finding } from './doctor/finding.ts';
 import { compareClock, reach, reachProxy, type Place } from './doctor/network.ts';
@@ -41,11 +43,16 @@ const IPC_SOCKET = 'AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT';
 /** Everything that `doctor` looks at, from the device outwards. What it asks of the cloud it asks as the agent does. */
 export function deviceChecks(options: DeviceCheckOptions): Check[] {
   const { config, clock, signal } = options;
+  const ffmpeg = ffmpegAt(config.ffmpeg.path, clock);
   const cloud = new CloudChecks(options);
   return [
     { name: 'disk', run: () => checkDisk(config.stateDirectory) },
     { name: 'ipc', run: () => checkIpc(options) },
     { name: 'ffmpeg', run: () => ffmpegCheck(options), cure: 'install ffmpeg (Debian: apt install ffmpeg)' },
+    {
+      name: 'devices',
+      run: () => listDevices({ formatsOf: (device) => ffmpeg.v4l2Formats(device).catch(() => []) }),
+    },
     ...Object.entries(config.cameras).map(([name, camera]) => ({
       name: `camera ${name}`,
       run: () => cameraTrial(name, camera, options),

@@ -8,6 +8,7 @@ import { found, type Finding } from './finding.ts';
 /** WS-Discovery (OASIS 1.1, section 2.4). */
 const DISCOVERY = { address: '239.255.255.250', port: 3702 };
 const LISTEN_MS = 3_000;
+const REPEAT_MS = 500;
 const RTSP_PORTS = [554, 8554];
 const CONNECT_MS = 1_000;
 /** Larger networks are not swept: that would look like an attack. */
@@ -31,18 +32,35 @@ export async function scan(options: ScanOptions): Promise<Finding[]> {
   return findings.length > 0 ? findings : [found('scan', 'warn', 'no camera answers', cure)];
 }
 
-async function discover({ clock, signal }: ScanOptions): Promise<string[]> {
-  const urls = new Set<string>();
-  const socket = createSocket('udp4');
-  socket.on('message', (message) => {
-    for (const url of discoveredUrls(message.toString())) urls.add(url);
+/** Asked on each network: the one of the cameras may not be that of the internet. */
+async function discover({ interfaces, clock, signal }: ScanOptions): Promise<string[]> {
+  const cameras = new Map<string, string>();
+  const probe = probeMessage();
+  const sockets = ownAddresses(interfaces).map(({ address }) => {
+    const socket = createSocket('udp4');
+    // A network without multicast has nothing to discover.
+    socket.on('error', () => {});
+    socket.on('message', (message) => {
+      const answer = message.toString();
+      for (const url of discoveredUrls(answer)) cameras.set(url, discoveredName(answer));
+    });
+    const ask = () => socket.send(probe, DISCOVERY.port, DISCOVERY.address, () => {});
+    // What comes from an address leaves where that address is, multicast too.
+    socket.bind({ address }, ask);
+    return { socket, ask };
   });
-  // A network without multicast has nothing to discover.
-  socket.on('error', () => {});
-  socket.send(probeMessage(), DISCOVERY.port, DISCOVERY.address, () => {});
-  await pause(clock, LISTEN_MS, signal);
-  socket.close();
-  return [...urls];
+  // Again, since a datagram may be lost (SOAP-over-UDP section 3.2); cameras know it by its id.
+  await pause(clock, REPEAT_MS, signal);
+  for (const { ask } of sockets) ask();
+  await pause(clock, LISTEN_MS - REPEAT_MS, signal);
+  for (const { socket } of sockets) socket.close();
+  return [...cameras].map(([url, name]) => (name === '' ? url : `${url} (${name})`));
+}
+
+function ownAddresses(interfaces: ScanOptions['interfaces']): NetworkInterfaceInfo[] {
+  return Object.values(interfaces)
+    .flatMap((infos = []) => infos)
+    .filter(({ family, internal }) => family === 'IPv4' && !internal);
 }
 
 function probeMessage(): string {
@@ -57,11 +75,18 @@ export function discoveredUrls(message: string): string[] {
     .split(/\s+/)
     .filter((url) => /^https?:\/\/[^\s@]+$/.test(url));
 }
+/** Maker and model, from the scopes of a ProbeMatch (ONVIF Core Specification, section 7.3.2.2); empty where it gives none. */
+export function discoveredName(message: string): string {
+  const [, name = ''] = /onvif:\/\/www\.onvif\.org\/name\/([\w%.~+-]{1,200})/.exec(message) ?? [];
+  try {
+    return decodeURIComponent(name).replace(/\p{Cc}/gu, ' ');
+  } catch {
+    return name;
+  }
+}
 
 async function sweep({ interfaces, clock, signal }: ScanOptions): Promise<string[]> {
-  const places = Object.values(interfaces)
-    .flatMap((infos = []) => infos)
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+  const places = ownAddresses(interfaces)
     .flatMap(({ address, netmask }) => neighbours(address, netmask))
     .flatMap((address) => RTSP_PORTS.map((port) => ({ address, port })));
   const open: string[] = [];

@@ -75,6 +75,7 @@ describe('doctor', () => {
       'disk',
       'ffmpeg',
       'encoder',
+      'user',
       'camera front',
       'certificate',
       'root CA',

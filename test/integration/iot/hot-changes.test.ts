@@ -82,13 +82,13 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
       { audio: { enabled: true, codec: 'pcmu' }, dataChannel: { enabled: false }, twcc: { enabled: false } },
       { audio: { codec: 'opus' }, dataChannel: null, twcc: null },
     ];
-    const answers: Features[] = [];
+    const features: Features[] = [];
     for (const [index, garden] of changes.entries()) {
       await desire({ cameras: { garden } });
       await cloud.events.waitFor('connected', { ...watched, channelName: GARDEN }, { nth: index + 1 });
-      answers.push(await featuresOf(GARDEN));
+      features.push(await featuresOf(GARDEN));
     }
-    assert.deepEqual(answers, [
+    assert.deepEqual(features, [
       { sound: [], hasDataChannel: true, hasTwcc: true },
       { sound: ['PCMU'], hasDataChannel: false, hasTwcc: false },
       { sound: ['opus'], hasDataChannel: true, hasTwcc: true },

@@ -39,11 +39,15 @@ describe('a device whose broker is away for 5 minutes while it is watched', () =
   test('streams on without a gap, stays small, and reports within 5 s of its return', async (t) => {
     await reportedViewers(1);
     await cloud.iot.stop();
-    const [before, picturesBefore, startedAt] = [await residentBytes(), viewer.pictures, performance.now()];
+    const [residentBefore, picturesBefore, startedAt] = [
+      await residentBytes(),
+      viewer.pictures,
+      performance.now(),
+    ];
     // Who comes meanwhile is served too, and is what has to be reported afterwards.
     const second = await LiveViewer.join(cloud, device.channelName, 'second');
     await delay(AWAY_MS);
-    const grown = (await residentBytes()) - before;
+    const grown = (await residentBytes()) - residentBefore;
     const seconds = (performance.now() - startedAt) / 1000;
     const pictures = viewer.pictures - picturesBefore;
     await cloud.iot.start();

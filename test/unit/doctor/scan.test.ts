@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { discoveredUrls, neighbours } from '../../../src/doctor/scan.ts';
+import { discoveredName, discoveredUrls, neighbours } from '../../../src/doctor/scan.ts';
 
 function probeMatch(prefix: string): string {
   const addresses = 'http://192.168.1.64/onvif/device_service http://[fe80::1]/onvif/device_service';
   return `<s:Body><${prefix}ProbeMatch><${prefix}XAddrs>${addresses}</${prefix}XAddrs></${prefix}ProbeMatch></s:Body>`;
+}
+
+function scopes(name: string): string {
+  return `<d:Scopes>onvif://www.onvif.org/type/video_encoder onvif://www.onvif.org/name/${name} onvif://x/y</d:Scopes>`;
 }
 
 describe('scan', () => {
@@ -16,6 +20,13 @@ describe('scan', () => {
   test('what is no answer, or holds a password, names nothing', () => {
     for (const text of ['', '<XAddrs>', '<d:XAddrs>ftp://x http://user:pw@host/</d:XAddrs>'])
       assert.deepEqual(discoveredUrls(text), []);
+  });
+
+  test('its name is in its scopes', () => {
+    assert.equal(discoveredName(scopes('HIKVISION%20DS-2CD2042WD')), 'HIKVISION DS-2CD2042WD');
+    assert.equal(discoveredName(scopes('50%')), '50%');
+    assert.equal(discoveredName(scopes('a%1b%0Ab')), 'a  b');
+    assert.equal(discoveredName(''), '');
   });
 
   test('the neighbours of an address are the other hosts of its network, never those of a large one', () => {
