@@ -23,7 +23,7 @@ import { within, type Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { AwsControlPlane } from './signaling/aws-control-plane.ts';
 import { ClockSkew } from './signaling/clock-skew.ts';
-import type { IceServer } from './signaling/control-plane.ts';
+import { controlHost, type IceServer } from './signaling/control-plane.ts';
 
 export interface DeviceCheckOptions {
   config: AgentConfig;
@@ -222,10 +222,8 @@ async function checkIpc({ env, clock }: DeviceCheckOptions): Promise<Finding[]> 
 }
 
 function controlEndpoint({ config, env }: DeviceCheckOptions): string {
-  const { endpoint, region, useFips } = config.aws;
-  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  const own = `https://kinesisvideo${useFips ? '-fips' : ''}.${region}.${suffix}`;
-  return endpoint || env['AWS_ENDPOINT_URL_KINESIS_VIDEO'] || own;
+  const { endpoint, region } = config.aws;
+  return endpoint || env['AWS_ENDPOINT_URL_KINESIS_VIDEO'] || `https://${controlHost(region, config.aws)}`;
 }
 
 function credentialsCure(text: string): string {

@@ -1,6 +1,6 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { pause, type Clock } from '../runtime/clock.ts';
+import { orAborted, pause, type Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 
 /** AWS credentials, in the shape that the AWS SDK takes. */
@@ -110,7 +110,7 @@ export class CachedCredentials implements CredentialsProvider {
     while (!signal.aborted) {
       const waitMs = (this.#cached?.refreshAtMs ?? 0) - this.#clock.monotonic();
       if (waitMs > 0) await pause(this.#clock, Math.min(waitMs, LONGEST_WAIT_MS), signal);
-      else await this.#fetch();
+      else await orAborted(signal, this.#fetch());
     }
   }
 

@@ -39,13 +39,29 @@ export interface ControlPlane {
   getIceServers(channelArn: string, httpsEndpoint: string): Promise<IceServerConfig>;
 }
 
+export interface EndpointFlags {
+  useFips: boolean;
+  useDualStack: boolean;
+}
+
+/**
+ * Host of the REST calls, as the AWS SDK chooses it, for those who want to know it without the SDK.
+ * https://docs.aws.amazon.com/general/latest/gr/akv.html
+ */
+export function controlHost(region: string, { useFips, useDualStack }: EndpointFlags): string {
+  return `kinesisvideo${useFips ? '-fips' : ''}.${region}.${domain(region, useDualStack)}`;
+}
+
 /**
  * The region's public STUN server.
  * https://docs.aws.amazon.com/kinesisvideostreams-webrtc-dg/latest/devguide/kvswebrtc-how-it-works.html
  */
 export function stunServer(region: string, useDualStack = false): IceServer {
+  return { urls: [`stun:stun.kinesisvideo.${region}.${domain(region, useDualStack)}:443`] };
+}
+
+function domain(region: string, useDualStack: boolean): string {
   const china = region.startsWith('cn-');
-  const ipv4 = china ? 'amazonaws.com.cn' : 'amazonaws.com';
-  const dualStack = china ? 'api.amazonwebservices.com.cn' : 'api.aws';
-  return { urls: [`stun:stun.kinesisvideo.${region}.${useDualStack ? dualStack : ipv4}:443`] };
+  if (useDualStack) return china ? 'api.amazonwebservices.com.cn' : 'api.aws';
+  return china ? 'amazonaws.com.cn' : 'amazonaws.com';
 }

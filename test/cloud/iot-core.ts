@@ -42,7 +42,7 @@ export class IotCore {
       pki.client(SERVICE_NAME),
     ]);
     const { port } = broker;
-    const mqtt = new MqttClient({ ...service, caPath, port, hostName: host.name, clientId: SERVICE_NAME });
+    const mqtt = new MqttClient({ ...service, caPath, port, hostName: host.address, clientId: SERVICE_NAME });
     const iot = new IotCore(context, broker, mqtt, `${host.name}:${port}`);
     mqtt.start();
     await iot.shadows.start();

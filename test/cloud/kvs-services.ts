@@ -7,17 +7,22 @@ import { kvsData, type IceServerSource, type StorageSessions } from './kvs-data.
 import type { KvsSignaling } from './kvs-signaling.ts';
 import { httpsServer, LoopbackServer, type TlsOptions } from './loopback-server.ts';
 
-/** The name in every URL and certificate, and the address it stands for. */
+/** The name in a URL and a certificate, and the address it stands for. */
 export interface Host {
   name: string;
   address: string;
+  /** Default: any free one. */
+  port?: number;
 }
+
+export type KvsServiceName =
+  'credentialsProvider' | 'control' | 'data' | 'masterSignaling' | 'viewerSignaling';
 
 export interface KvsServicesOptions {
   context: CloudContext;
   things: ThingRegistry;
   signaling: KvsSignaling;
-  host: Host;
+  host: (service: KvsServiceName) => Host;
   tls: TlsOptions;
   ice: IceServerSource;
   storage: StorageSessions;
@@ -30,16 +35,19 @@ export class KvsServices {
   readonly data: LoopbackServer;
   readonly masterSignaling: LoopbackServer;
   readonly viewerSignaling: LoopbackServer;
-  readonly #host: Host;
+  readonly #host: (service: KvsServiceName) => Host;
 
   constructor({ context, things, signaling, host, tls, ice, storage }: KvsServicesOptions) {
     this.#host = host;
-    const https = (listener: RequestListener, options: TlsOptions = tls) =>
-      new LoopbackServer(httpsServer(options).on('request', listener), host.address);
-    const wss = (role: SignalingRole) => {
+    const https = (name: KvsServiceName, listener: RequestListener, options: TlsOptions = tls) => {
+      const { address, port } = host(name);
+      return new LoopbackServer(httpsServer(options).on('request', listener), address, port);
+    };
+    const wss = (name: KvsServiceName, role: SignalingRole) => {
+      const { address, port } = host(name);
       const server = httpsServer(tls).on('request', (_, response) => response.writeHead(426).end());
       signaling.attach(server, role);
-      return new LoopbackServer(server, host.address);
+      return new LoopbackServer(server, address, port);
     };
     const endpoints = {
       https: () => this.dataEndpoint,
@@ -47,11 +55,12 @@ export class KvsServices {
       wss: (role: SignalingRole) => this.signalingEndpoint(role),
     };
     const provider = credentialsProvider(context, things);
-    this.credentialsProvider = https(provider, { ...tls, requestCertificate: true });
-    this.control = https(kvsControl(context, endpoints, signaling));
-    this.data = https(kvsData(context, ice, storage));
-    this.masterSignaling = wss('MASTER');
-    this.viewerSignaling = wss('VIEWER');
+    const withClientCertificate = { ...tls, requestCertificate: true };
+    this.credentialsProvider = https('credentialsProvider', provider, withClientCertificate);
+    this.control = https('control', kvsControl(context, endpoints, signaling));
+    this.data = https('data', kvsData(context, ice, storage));
+    this.masterSignaling = wss('masterSignaling', 'MASTER');
+    this.viewerSignaling = wss('viewerSignaling', 'VIEWER');
   }
 
   get all(): LoopbackServer[] {
@@ -59,24 +68,24 @@ export class KvsServices {
   }
 
   get controlEndpoint(): string {
-    return `https://${this.#authority(this.control)}`;
+    return `https://${this.#authority('control')}`;
   }
 
   /** GetIceServerConfig and JoinStorageSession. */
   get dataEndpoint(): string {
-    return `https://${this.#authority(this.data)}`;
+    return `https://${this.#authority('data')}`;
   }
 
   /** `host:port`. */
   get credentialsEndpoint(): string {
-    return this.#authority(this.credentialsProvider);
+    return this.#authority('credentialsProvider');
   }
 
   signalingEndpoint(role: SignalingRole): string {
-    return `wss://${this.#authority(role === 'MASTER' ? this.masterSignaling : this.viewerSignaling)}`;
+    return `wss://${this.#authority(role === 'MASTER' ? 'masterSignaling' : 'viewerSignaling')}`;
   }
 
-  #authority(server: LoopbackServer): string {
-    return `${this.#host.name}:${server.port}`;
+  #authority(service: KvsServiceName): string {
+    return `${this.#host(service).name}:${this[service].port}`;
   }
 }

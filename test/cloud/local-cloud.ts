@@ -11,7 +11,7 @@ import { EventLog } from './event-log.ts';
 import { awsLimits, Faults, type Limits } from './faults.ts';
 import type { IotCore } from './iot-core.ts';
 import type { IceServer } from './kvs-data.ts';
-import { KvsServices, type Host } from './kvs-services.ts';
+import { KvsServices, type Host, type KvsServiceName } from './kvs-services.ts';
 import { KvsSignaling } from './kvs-signaling.ts';
 import { StorageService } from './storage/storage-service.ts';
 import { Streams } from './streams.ts';
@@ -24,6 +24,8 @@ export interface LocalCloudOptions {
   directory?: string;
   /** Default: localhost, 127.0.0.1. */
   host?: Host;
+  /** Services with a host of their own. */
+  hosts?: Partial<Record<KvsServiceName | 'turn', Host>>;
   limits?: Partial<Limits>;
   /** MQTT and shadows (mosquitto). */
   iotCore?: boolean;
@@ -66,6 +68,7 @@ export class LocalCloud {
   #iotCore: IotCore | undefined;
   #turn: Turn | undefined;
   readonly #host: Host;
+  readonly #hosts: NonNullable<LocalCloudOptions['hosts']>;
   readonly #server: CertificateFiles;
   readonly #temporary: boolean;
   #certificates = 0;
@@ -77,6 +80,7 @@ export class LocalCloud {
     this.#server = server;
     this.#temporary = options.directory === undefined;
     this.#host = options.host ?? { name: 'localhost', address: '127.0.0.1' };
+    this.#hosts = options.hosts ?? {};
     this.context = {
       region,
       limits: { ...awsLimits(), ...options.limits },
@@ -95,7 +99,7 @@ export class LocalCloud {
       context: this.context,
       things: this.things,
       signaling: this.signaling,
-      host: this.#host,
+      host: (service) => this.#hosts[service] ?? this.#host,
       tls: { ...server, caPath: pki.caPath },
       ice: { iceServers: () => this.#iceServers() },
       storage: this.storage,
@@ -233,8 +237,9 @@ export class LocalCloud {
       this.#iotCore = await iot.IotCore.start(context, pki, this.#server, { directory, host });
     };
     const startTurn = async () => {
-      const { address } = host;
-      this.#turn = await Turn.start({ ...this.#server, directory: join(directory, 'turn'), address });
+      const { address, port: tlsPort } = this.#hosts.turn ?? host;
+      const options = { ...this.#server, directory: join(directory, 'turn'), address };
+      this.#turn = await Turn.start({ ...options, ...(tlsPort === undefined ? {} : { tlsPort }) });
     };
     await Promise.all([iotCore ? startIotCore() : undefined, turn ? startTurn() : undefined]);
   }
@@ -252,7 +257,9 @@ export class LocalCloud {
 export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'kvs-local-cloud-'));
   const pki = await Pki.open(join(directory, 'pki'));
-  const names = new Set(['localhost', '127.0.0.1', '::1', ...Object.values(options.host ?? {})]);
+  const hosts = [options.host, ...Object.values(options.hosts ?? {})].filter((host) => host !== undefined);
+  const own = hosts.flatMap(({ name, address }) => [name, address]);
+  const names = new Set(['localhost', '127.0.0.1', '::1', ...own]);
   const cloud = new LocalCloud(options, pki, directory, await pki.server([...names]));
   try {
     await cloud.start();

@@ -24,18 +24,20 @@ export class LoopbackServer {
   readonly #server: Server;
   readonly #address: string;
   readonly #sockets = new Set<Socket>();
-  #port = 0;
+  #port: number;
 
-  constructor(server: Server, address: string) {
+  /** @param port Default: any free one. */
+  constructor(server: Server, address: string, port = 0) {
     this.#server = server;
     this.#address = address;
+    this.#port = port;
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
   }
 
-  /** 0 before the first start. */
+  /** 0 before the first start, where any will do. */
   get port(): number {
     return this.#port;
   }

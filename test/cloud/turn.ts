@@ -10,6 +10,8 @@ export interface TurnOptions extends CertificateFiles {
   /** For its configuration file. */
   directory: string;
   address: string;
+  /** Default: any free one. */
+  tlsPort?: number;
 }
 
 const REALM = 'kinesisvideo.local';
@@ -35,8 +37,8 @@ export class Turn {
   }
 
   static async start(options: TurnOptions): Promise<Turn> {
-    const { address } = options;
-    const turn = new Turn(options, await freePort(address), await freePort(address));
+    const { address, tlsPort } = options;
+    const turn = new Turn(options, await freePort(address), tlsPort ?? (await freePort(address)));
     plant(turn.#secret);
     await turn.start();
     return turn;

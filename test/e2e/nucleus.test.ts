@@ -10,7 +10,7 @@ const isRunning = ({ state }: { state: string }) => state === 'RUNNING';
 describe('a Greengrass component', { concurrency: 2 }, () => {
   for (const personality of ['classic', 'lite'] as const)
     describe(`that is watched, on ${personality}`, { concurrency: false }, () =>
-      describeWatched(personality, false),
+      describeWatched(personality),
     );
 
   for (const personality of ['classic', 'lite'] as const) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 
 export interface LabOptions {
   ipv4?: boolean;
@@ -8,6 +8,8 @@ export interface LabOptions {
   translated?: boolean;
   /** Resolved on the device to the host's address. */
   hostName?: string;
+  /** The device asks the host for names, at port 53: run a server there. Else it has a file with `hostName`. */
+  asksForNames?: boolean;
 }
 
 const TRANSLATION = `table inet translation {
@@ -24,6 +26,9 @@ const TRANSLATION = `table inet translation {
 
 /** What a bottleneck lets through at once: two packets. */
 const BUCKET_BYTES = 3200;
+
+/** The last byte of further hosts' addresses, less one. */
+const FIRST_HOST = 10;
 
 /** Made by this process, for names of their own. */
 let labs = 0;
@@ -46,6 +51,7 @@ export class NetworkLab {
   readonly #router: string;
   readonly #subnet: number;
   readonly #link: string;
+  #hosts = 0;
 
   private constructor() {
     labs += 1;
@@ -74,13 +80,13 @@ export class NetworkLab {
   }
 
   /** @throws Error when it is unavailable. */
-  static create({ ipv4 = true, ipv6 = false, translated = false, hostName }: LabOptions = {}): NetworkLab {
+  static create(options: LabOptions = {}): NetworkLab {
     const reason = NetworkLab.unavailable();
     if (reason !== undefined) throw new Error(reason);
     const lab = new NetworkLab();
     try {
-      lab.#build(ipv4, ipv6, hostName);
-      if (translated) lab.#rules(TRANSLATION);
+      lab.#build(options);
+      if (options.translated) lab.#rules(TRANSLATION);
     } catch (error) {
       lab.close();
       throw error;
@@ -130,6 +136,25 @@ export class NetworkLab {
     return address;
   }
 
+  /** The device's interface goes down, as when its cable is pulled out: every route is gone. IPv4 only. */
+  unplug(): void {
+    this.#inDevice('link set eth0 down');
+  }
+
+  plugIn(): void {
+    this.#inDevice('link set eth0 up');
+    this.#inDevice(`route replace default via 10.212.${this.#subnet}.1`);
+  }
+
+  /** One more IPv4 address of this machine, under a name that the device knows. For what starts there afterwards. */
+  addHost(name: string): string {
+    this.#hosts += 1;
+    const address = `10.211.${this.#subnet}.${FIRST_HOST + this.#hosts}`;
+    ip(`addr add ${address}/24 dev ${this.#link}`);
+    appendFileSync(`/etc/netns/${this.#device}/hosts`, `${address} ${name}\n`);
+    return address;
+  }
+
   close(): void {
     for (const command of [
       `link del ${this.#link}`,
@@ -144,7 +169,7 @@ export class NetworkLab {
     rmSync(`/etc/netns/${this.#device}`, { recursive: true, force: true });
   }
 
-  #build(ipv4: boolean, ipv6: boolean, hostName: string | undefined): void {
+  #build({ ipv4 = true, ipv6 = false, hostName, asksForNames = false }: LabOptions): void {
     const link = this.#link;
     ip(`netns add ${this.#device}`);
     ip(`netns add ${this.#router}`);
@@ -156,14 +181,16 @@ export class NetworkLab {
     this.#forward();
     if (ipv4) this.#addIpv4();
     if (ipv6) this.#addIpv6();
-    if (hostName === undefined) return;
-    // `ip netns exec` shows these to the command instead of the machine's own.
-    mkdirSync(`/etc/netns/${this.#device}`, { recursive: true });
     const address = ipv4 ? this.hostIpv4 : this.hostIpv6;
-    writeFileSync(
-      `/etc/netns/${this.#device}/hosts`,
-      `127.0.0.1 localhost\n::1 localhost\n${address} ${hostName}\n`,
-    );
+    if (asksForNames) this.#write('resolv.conf', `nameserver ${address}\n`);
+    else if (hostName !== undefined)
+      this.#write('hosts', `127.0.0.1 localhost\n::1 localhost\n${address} ${hostName}\n`);
+  }
+
+  /** `ip netns exec` shows it to the command instead of the machine's own file below /etc. */
+  #write(name: string, text: string): void {
+    mkdirSync(`/etc/netns/${this.#device}`, { recursive: true });
+    writeFileSync(`/etc/netns/${this.#device}/${name}`, text);
   }
 
   #forward(): void {

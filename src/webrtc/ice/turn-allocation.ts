@@ -142,10 +142,12 @@ export class TurnAllocation implements IceBase {
       (channel) => channel.port === port && channel.address === address,
     );
     const number = FIRST_CHANNEL + this.#channels.size;
-    if (!known && number > LAST_CHANNEL) return;
+    if ((known && known === this.#preferred) || (!known && number > LAST_CHANNEL)) return;
     this.#preferred = known ?? { number, address, port, bound: false };
+    // One of before may have run out meanwhile: only the preferred one is renewed.
+    this.#preferred.bound = false;
     this.#channels.set(this.#preferred.number, this.#preferred);
-    if (!known) void this.#bind(this.#preferred);
+    void this.#bind(this.#preferred);
   }
 
   send(datagram: Uint8Array, port: number, address: string): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Device, LocalCloud } from '../local-cloud.ts';
 import { MqttBroker } from './mqtt-broker.ts';
 import { Nucleus, type NucleusOptions } from './nucleus.ts';
+import type { DeviceSettings } from './nucleus-configuration.ts';
 import type { ExchangedCredentials } from './token-exchange.ts';
 
 /** A nucleus on a device of the local cloud: its IoT Core, its credentials provider. */
@@ -14,35 +15,37 @@ export interface CloudNucleus {
   close(): Promise<void>;
 }
 
-export async function startCloudNucleus(
+type Options = Pick<NucleusOptions, 'personality' | 'secrets' | 'hurry'>;
+
+export function startCloudNucleus(
   cloud: LocalCloud,
   device: Device,
-  options: Pick<NucleusOptions, 'personality' | 'secrets' | 'hurry'>,
+  options: Options,
 ): Promise<CloudNucleus> {
+  return startDeviceNucleus(settingsOf(cloud, device), options);
+}
+
+/** What a device of this cloud is provisioned with. */
+export function settingsOf(cloud: LocalCloud, device: Device): DeviceSettings {
+  return {
+    ...device,
+    region: cloud.context.region,
+    roleAlias: cloud.roleAlias,
+    credentialsEndpoint: cloud.credentialsEndpoint,
+    dataEndpoint: cloud.iot.endpoint,
+  };
+}
+
+/** Needs nothing of the cloud but its addresses: for a process of its own. */
+export async function startDeviceNucleus(device: DeviceSettings, options: Options): Promise<CloudNucleus> {
   const rootPath = mkdtempSync(join(tmpdir(), 'kvs-nucleus-'));
-  const { hostname, port } = new URL(`mqtts://${cloud.iot.endpoint}`);
-  const { rootCaPath, ...identity } = device;
-  const broker = new MqttBroker({
-    ...identity,
-    clientId: device.thingName,
-    hostName: hostname,
-    port: Number(port),
-    caPath: rootCaPath,
-  });
+  const { hostname, port } = new URL(`mqtts://${device.dataEndpoint}`);
+  const { certificatePath, privateKeyPath, rootCaPath: caPath, thingName: clientId } = device;
+  const identity = { certificatePath, privateKeyPath, caPath, clientId };
+  const broker = new MqttBroker({ ...identity, hostName: hostname, port: Number(port) });
   await broker.start();
-  const nucleus = new Nucleus({
-    ...options,
-    rootPath,
-    broker,
-    device: {
-      ...device,
-      region: cloud.context.region,
-      roleAlias: cloud.roleAlias,
-      credentialsEndpoint: cloud.credentialsEndpoint,
-      dataEndpoint: cloud.iot.endpoint,
-    },
-    exchange: () => exchange(cloud, device),
-  });
+  const exchange = () => exchangeRoleAlias(device);
+  const nucleus = new Nucleus({ ...options, rootPath, broker, device, exchange });
   await nucleus.start();
   const close = async () => {
     await nucleus.stop();
@@ -53,9 +56,9 @@ export async function startCloudNucleus(
 }
 
 /** The nucleus's own role-alias exchange, with the device's certificate. */
-async function exchange(cloud: LocalCloud, device: Device): Promise<ExchangedCredentials> {
-  const { thingName, certificatePath, privateKeyPath, rootCaPath } = device;
-  const url = `https://${cloud.credentialsEndpoint}/role-aliases/${cloud.roleAlias}/credentials`;
+async function exchangeRoleAlias(device: DeviceSettings): Promise<ExchangedCredentials> {
+  const { thingName, certificatePath, privateKeyPath, rootCaPath, credentialsEndpoint, roleAlias } = device;
+  const url = `https://${credentialsEndpoint}/role-aliases/${roleAlias}/credentials`;
   const body = await new Promise<string>((resolve, reject) => {
     const asked = request(url, {
       cert: readFileSync(certificatePath),

@@ -5,6 +5,7 @@ import { startConsole, type Console } from '../../cloud/console/server.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { startCloudNucleus } from '../../cloud/nucleus/cloud-nucleus.ts';
 import type { ComponentRunner } from '../../cloud/nucleus/component-runner.ts';
+import type { Configuration } from '../../cloud/nucleus/config-store.ts';
 import type { Nucleus } from '../../cloud/nucleus/nucleus.ts';
 import type { Personality } from '../../cloud/nucleus/recipe.ts';
 
@@ -47,15 +48,9 @@ export async function startComponentSite(options: ComponentSiteOptions): Promise
     0,
   );
   const core = await startCloudNucleus(cloud, device, { personality, hurry });
-  const { PATH = '', HOME = '' } = process.env;
-  const runner = core.nucleus.install(recipeOfSources(), {
-    merge: { aws: { useStun: false }, ...configuration },
-    environment: {
-      PATH,
-      HOME,
-      ...cloud.agentEnvironment(),
-      KVS_STATE_DIRECTORY: join(cloud.directory, 'state'),
-    },
+  const runner = installAgent(core.nucleus, configuration, {
+    ...cloud.agentEnvironment(),
+    KVS_STATE_DIRECTORY: join(cloud.directory, 'state'),
   });
   return {
     thingName,
@@ -75,6 +70,19 @@ export async function startComponentSite(options: ComponentSiteOptions): Promise
       await cloud.close();
     },
   };
+}
+
+/** The agent's sources as a component, not started yet. `environment`: added to a small one. */
+export function installAgent(
+  nucleus: Nucleus,
+  configuration: Configuration,
+  environment: Record<string, string>,
+): ComponentRunner {
+  const { PATH = '', HOME = '' } = process.env;
+  return nucleus.install(recipeOfSources(), {
+    merge: { aws: { useStun: false }, ...configuration },
+    environment: { PATH, HOME, ...environment },
+  });
 }
 
 /** The recipe as it is published, but for what it starts: the sources, and nothing to install. */

@@ -6,12 +6,14 @@ import { launchBrowser, openViewerPage, type ViewerPage } from './browser.ts';
 import { COMPONENT, startComponentSite, type ComponentSite } from './component-site.ts';
 
 const STOP_MS = 4000;
+/** A viewer that is not told notices after 5 s at the soonest. */
+const GOODBYE_MS = 1000;
 const small = { width: 320, height: 180, fps: 15, bitrateKbps: 300 };
 const camera = { source: { type: 'test' }, video: { renditions: { high: small } } };
 const isRunning = ({ state }: { state: string }) => state === 'RUNNING';
 
-/** The tests of a component that somebody watches. `isPatient`: a viewer comes back by itself, however long it takes. */
-export function describeWatched(personality: Personality, isPatient: boolean): void {
+/** The tests of a component that somebody watches. */
+export function describeWatched(personality: Personality): void {
   let browser: Browser;
   let site: ComponentSite;
   let page: ViewerPage;
@@ -63,12 +65,7 @@ export function describeWatched(personality: Personality, isPatient: boolean): v
     await site.masterConnected('front', 2);
     await runner.until((each) => each.exitCodes.length === 1 && isRunning(each), 15_000);
     assert.deepEqual(runner.exitCodes, [1]);
-    if (isPatient) await page.waitForReturn(viewer, clientId);
-    else {
-      // It would come back by itself once it has noticed, which takes Chromium a quarter of a minute.
-      await page.close(viewer);
-      ({ id: viewer } = await page.play('front'));
-    }
+    await page.waitForReturn(viewer, clientId);
     t.diagnostic(
       `restart of the nucleus to a picture again: ${Math.round(performance.now() - startedAt)} ms`,
     );
@@ -97,7 +94,7 @@ export function describeWatched(personality: Personality, isPatient: boolean): v
       ({ id: viewer } = await page.play('front'));
     });
 
-  test('stops within 4 s while it is watched, its children told first', async (t) => {
+  test('stops within 4 s while it is watched, its children and its viewers told', async (t) => {
     const { runner } = site;
     const startedAt = performance.now();
     assert.equal(await runner.stop(), false, 'something had to be killed');
@@ -105,6 +102,7 @@ export function describeWatched(personality: Personality, isPatient: boolean): v
     t.diagnostic(`stopped in ${Math.round(tookMs)} ms`);
     assert.ok(tookMs < STOP_MS);
     assert.deepEqual(runner.exitCodes, [1, 0]);
+    await page.waitFor(viewer, ['failed', 'connecting'], GOODBYE_MS);
   });
 }
 

@@ -1,39 +1,63 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startComponentSite } from '../../e2e/support/component-site.ts';
+import { DeviceSite } from './support/device-site.ts';
 
 const OUTAGE_MS = 600_000;
+/** A second one, in which the component is stopped. */
+const SHORT_OUTAGE_MS = 30_000;
 /** The longest wait between two attempts, and one attempt. */
 const BACK_MS = 90_000;
+const STOP_MS = 4000;
 const camera = {
   source: { type: 'test' },
   video: { renditions: { high: { width: 320, height: 180, fps: 15, bitrateKbps: 300 } } },
 };
+const gone = { source: { type: 'v4l2', device: '/dev/video99' }, prewarm: true };
 
-describe('10 minutes without the cloud', { concurrency: 2 }, () => {
-  for (const personality of ['classic', 'lite'] as const) {
-    test(`${personality}: never broken, never ended, and back when it is`, async (t) => {
-      const gone = { source: { type: 'v4l2', device: '/dev/video99' }, prewarm: true };
-      const site = await startComponentSite({
-        personality,
-        configuration: { cameras: { front: camera, gone } },
+interface Outage {
+  name: string;
+  begin: (site: DeviceSite) => Promise<void> | void;
+  end: (site: DeviceSite) => Promise<void> | void;
+}
+
+const OUTAGES: Outage[] = [
+  { name: 'nothing of it listens', begin: ({ cloud }) => cloud.stop(), end: ({ cloud }) => cloud.start() },
+  {
+    name: 'every packet vanishes, questions for names too',
+    begin: ({ lab }) => lab.filter('drop'),
+    end: ({ lab }) => lab.filter(),
+  },
+  { name: 'the interface is down', begin: ({ lab }) => lab.unplug(), end: ({ lab }) => lab.plugIn() },
+];
+
+describe('10 minutes without the cloud', { concurrency: 6 }, () => {
+  for (const { name, begin, end } of OUTAGES)
+    for (const personality of ['classic', 'lite'] as const)
+      test(`${name}, ${personality}: never broken, never ended, and back when it is`, async (t) => {
+        const site = await DeviceSite.start({
+          personality,
+          configuration: { cameras: { front: camera, gone } },
+        });
+        t.after(() => site.close());
+        const match = { role: 'MASTER', channelName: `${site.thingName}-front` } as const;
+        const { events } = site.cloud;
+        await events.waitFor('connected', match, { timeoutMs: 30_000 });
+        await begin(site);
+        await delay(OUTAGE_MS);
+        const life = await site.life();
+        assert.deepEqual(life.history, ['NEW', 'INSTALLED', 'STARTING', 'RUNNING'], life.output);
+        assert.deepEqual(life.exitCodes, []);
+        const startedAt = performance.now();
+        await end(site);
+        await events.waitFor('connected', match, { nth: 2, timeoutMs: BACK_MS });
+        t.diagnostic(`back after ${Math.round(performance.now() - startedAt)} ms`);
+        await begin(site);
+        await delay(SHORT_OUTAGE_MS);
+        const { stopped, exitCodes } = await site.stop();
+        t.diagnostic(`stopped in ${Math.round(stopped?.tookMs ?? 0)} ms`);
+        assert.equal(stopped?.killed, false, 'something had to be killed');
+        assert.ok(stopped.tookMs < STOP_MS);
+        assert.deepEqual(exitCodes, [0]);
       });
-      t.after(() => site.close());
-      const { cloud, runner, thingName } = site;
-      runner.start();
-      await site.masterConnected('front');
-      await cloud.stop();
-      await delay(OUTAGE_MS);
-      assert.deepEqual(runner.history, ['NEW', 'INSTALLED', 'STARTING', 'RUNNING']);
-      assert.deepEqual(runner.exitCodes, []);
-      const startedAt = performance.now();
-      await cloud.start();
-      const match = { role: 'MASTER', channelName: `${thingName}-front` } as const;
-      await cloud.events.waitFor('connected', match, { nth: 2, timeoutMs: BACK_MS });
-      t.diagnostic(`back after ${Math.round(performance.now() - startedAt)} ms`);
-      assert.equal(await runner.stop(), false);
-      assert.deepEqual(runner.exitCodes, [0]);
-    });
-  }
 });

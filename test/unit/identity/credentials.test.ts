@@ -69,6 +69,15 @@ test('a hundred callers cause one fetch, and so do later ones', async () => {
   assert.equal(source.issued, 1);
 });
 
+test('renewal ends at once when told to, also while the service does not answer', async () => {
+  const { source, credentials } = setUp();
+  source.gate = new Promise(() => {});
+  const stop = new AbortController();
+  const running = credentials.run(stop.signal);
+  stop.abort();
+  await running;
+});
+
 test('how long a fetch took and how old the credentials are is reported', async () => {
   const { clock, source, credentials, durations } = setUp();
   const gate = Promise.withResolvers<void>();

@@ -134,6 +134,16 @@ describe('an allocation', () => {
     allocation.close();
   });
 
+  test('a peer that is preferred again after another is bound anew: its channel may have run out', async () => {
+    const { allocation, server } = await allocated();
+    for (const port of [PEER.port, PEER.port + 1, PEER.port, PEER.port]) {
+      allocation.prefer(port, PEER.address);
+      await settled();
+    }
+    assert.equal(server.count(STUN_TYPE.channelBindRequest), 3);
+    allocation.close();
+  });
+
   test('a peer that the relay refuses is known, and may be asked for again', async () => {
     const { allocation, server } = await allocated();
     server.refuses = ({ type }) => (type === STUN_TYPE.createPermissionRequest ? 403 : undefined);

@@ -110,9 +110,18 @@ export class Viewer extends EventTarget {
   async #acceptAnswer(answer) {
     this.timings.answerAt = performance.now();
     await this.peer.setRemoteDescription(answer);
+    this.#hearGoodbye();
     const media = answer.sdp.match(/^m=\w+ \d+/gm) ?? [];
     if (media.every((line) => line.endsWith(' 0'))) this.#end('refused', 'this camera has no free place');
     this.#changed();
+  }
+
+  /** An agent that stops says so. The peer connection's own state would tell after a quarter of a minute only. */
+  #hearGoodbye() {
+    const transport = this.peer.getReceivers().find((receiver) => receiver.transport)?.transport;
+    transport?.addEventListener('statechange', () => {
+      if (transport.state === 'closed') this.#end('failed', 'the camera ended the session');
+    });
   }
 
   /** @param {RTCIceCandidate | null} candidate */
