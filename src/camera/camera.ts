@@ -63,6 +63,8 @@ export class Camera {
   readonly #unitListeners = new Set<AccessUnitListener>();
   readonly #statusListeners = new Set<(status: CameraStatus) => void>();
   #state: CameraStatus['state'] = 'off';
+  /** Aborts when the next holder comes. */
+  #newcomer = new AbortController();
   /** What is wrong with each input; gone with its next access unit. */
   readonly #reasons = new Map<string, string>();
   #lastFrameAt: number | undefined;
@@ -85,8 +87,10 @@ export class Camera {
     });
   }
 
-  /** Keeps the camera on until `release` (idempotent); the first one starts it at once. */
+  /** Keeps the camera on until `release` (idempotent); the first one starts it at once, and a later one has it tried again at once. */
   acquire(): { release(): void } {
+    this.#newcomer.abort();
+    this.#newcomer = new AbortController();
     return this.#demand.acquire();
   }
 
@@ -174,6 +178,7 @@ export class Camera {
           log,
           backoff: CAPTURE_BACKOFF,
           onFailure: (error) => this.#failed(input, error),
+          hurry: () => this.#newcomer.signal,
         });
       forget();
       if (!signal.aborted && this.#reasons.delete(input.name)) this.#changed();

@@ -16,11 +16,15 @@ export interface SuperviseOptions {
   backoff?: BackoffOptions;
   /** Told of every failure before the wait; `delayMs` is that wait. */
   onFailure?: (error: unknown, delayMs: number) => void;
+  /** Asked after each failure: when it aborts, somebody waits for the part, and the next run begins at once. */
+  hurry?: () => AbortSignal;
 }
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 60_000 };
 /** A run that lasted this long was healthy: the next failure starts the backoff anew. */
 const HEALTHY_MS = 60_000;
+/** From the beginning of a run to that of the next one, however much in a hurry somebody is. */
+const HURRIED_INTERVAL_MS = 500;
 
 /**
  * The only retry loop: runs a part again after each failure, with exponential backoff and full jitter, until
@@ -54,8 +58,11 @@ export async function supervise(run: Run, signal: AbortSignal, options: Supervis
       failures += 1;
       if (failures === 1) log.warn(details, 'failed, will be retried');
       else log.debug(details, 'failed again');
+      const hurried = options.hurry?.() ?? signal;
       options.onFailure?.(error, delayMs);
-      await pause(clock, delayMs, signal);
+      const leastMs = Math.min(delayMs, Math.max(0, startedAt + HURRIED_INTERVAL_MS - clock.monotonic()));
+      await pause(clock, leastMs, signal);
+      await pause(clock, delayMs - leastMs, signal, hurried);
     } finally {
       healthy.cancel();
     }

@@ -3,6 +3,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
 import { CameraRig, temporaryFolder } from './support/camera-rig.ts';
 import { childPids } from './support/processes.ts';
 
@@ -92,6 +94,34 @@ test('no ffmpeg: the reason names the setting and the cure', async () => {
   await rig.until('the failure', () => rig.camera.status().state === 'failed');
   assert.match(rig.camera.status().reason ?? '', /"\/nowhere\/ffmpeg".*apt install ffmpeg.*ffmpeg\.path/);
 });
+
+test('a viewer that comes while a failed camera waits has it tried again at once', async () => {
+  const clock = new SimulatedClock();
+  // The longest delays that there are: a quarter of a second, doubled up to two seconds.
+  const random = { float: () => 1, uint32: () => 0 };
+  const rig = new CameraRig({ type: 'test' }, { ffmpegPath: '/nowhere/ffmpeg', clock, random });
+  rig.camera.acquire();
+  const failures = (count: number) =>
+    rig.until(`failure ${count}`, () => rig.camera.status().restarts === count);
+  for (const [index, delayMs] of [250, 500, 1000].entries()) {
+    await failures(index + 1);
+    await passing(clock, delayMs + 50);
+  }
+  await failures(4);
+  await passing(clock, 600);
+  assert.equal(rig.camera.status().restarts, 4);
+  rig.camera.acquire();
+  await failures(5);
+});
+
+/** Lets time pass for promises too. */
+async function passing(clock: SimulatedClock, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 50) {
+    await nextTurn();
+    clock.advance(50);
+  }
+  await nextTurn();
+}
 
 test('an encoder that this ffmpeg lacks is named', async () => {
   const rig = new CameraRig({ type: 'test' }, { video: { encoder: 'h264_unheard_of' } });

@@ -6,8 +6,8 @@ import { Camera, type CameraOptions, type CameraStatus } from '../../../../src/c
 import type { SourceConfig } from '../../../../src/config/config.ts';
 import type { Log } from '../../../../src/log.ts';
 import type { AccessUnit } from '../../../../src/rtp/access-unit.ts';
-import { systemClock } from '../../../../src/runtime/clock.ts';
-import { systemRandom } from '../../../../src/runtime/random.ts';
+import { systemClock, type Clock } from '../../../../src/runtime/clock.ts';
+import { systemRandom, type Random } from '../../../../src/runtime/random.ts';
 import { cameraConfig, type ConfigChanges } from '../../../unit/camera/support/camera-config.ts';
 
 export interface ReceivedUnit {
@@ -24,6 +24,8 @@ export interface RigOptions extends ConfigChanges {
   ffmpegPath?: string;
   ffmpegNice?: number;
   resolveCredentials?: NonNullable<CameraOptions['resolveCredentials']>;
+  clock?: Clock;
+  random?: Random;
 }
 
 /** A running camera, all that it delivers, and what it logs. */
@@ -38,7 +40,14 @@ export class CameraRig {
 
   constructor(
     source: SourceConfig,
-    { ffmpegPath = 'ffmpeg', ffmpegNice = 0, resolveCredentials, ...changes }: RigOptions = {},
+    {
+      ffmpegPath = 'ffmpeg',
+      ffmpegNice = 0,
+      resolveCredentials,
+      clock = systemClock,
+      random = systemRandom,
+      ...changes
+    }: RigOptions = {},
   ) {
     const config = cameraConfig(source, {
       idleGraceSeconds: 0,
@@ -50,8 +59,8 @@ export class CameraRig {
       config,
       ffmpegPath,
       ffmpegNice,
-      clock: systemClock,
-      random: systemRandom,
+      clock,
+      random,
       log: this.#log(),
       ...(resolveCredentials && { resolveCredentials }),
     });
