@@ -4,7 +4,7 @@ import type { Layer } from './config/layers.ts';
 import { deviceChecks } from './device-checks.ts';
 import { examine, found, type Finding } from './doctor/finding.ts';
 import { errorText } from './errors.ts';
-import type { Log } from './log.ts';
+import { SILENT } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 
@@ -15,9 +15,6 @@ export interface DiagnoseOptions {
   clock: Clock;
   random: Random;
 }
-
-/** Findings are told, lines are not. */
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 
 /** Examines this device with a configuration. Never rejects. */
 export async function diagnose({ load, ...options }: DiagnoseOptions): Promise<Finding[]> {

@@ -15,6 +15,9 @@ export interface Log {
   child(bindings: object): Log;
 }
 
+/** Says nothing. */
+export const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
+
 export interface RootLog extends Log {
   level: string;
 }

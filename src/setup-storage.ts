@@ -4,7 +4,7 @@ import type { Layer } from './config/layers.ts';
 import { errorText } from './errors.ts';
 import { chooseCredentials } from './identity/choose-credentials.ts';
 import { CachedCredentials } from './identity/credentials.ts';
-import type { Log } from './log.ts';
+import { SILENT } from './log.ts';
 import { pause, type Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { AwsControlPlane } from './signaling/aws-control-plane.ts';
@@ -23,7 +23,6 @@ export interface SetupStorageOptions {
   random: Random;
 }
 
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 const ACTIVE_POLL_MS = 500;
 const MAX_POLLS = 60;
 const NEVER = new AbortController().signal;

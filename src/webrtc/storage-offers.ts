@@ -105,9 +105,9 @@ export class StorageOffers {
       this.#answer(offer, usable(negotiation));
     } catch (error) {
       this.#counters.ignoredOffers += 1;
-      const reason = `the offer of the storage session cannot be used: ${errorText(error)}`;
-      this.#expected.reject(new Error(reason, { cause: error }));
-      log.warn({ channelName, error: reason }, 'offer ignored');
+      const unusable = new Error('the offer of the storage session cannot be used', { cause: error });
+      this.#expected.reject(unusable);
+      log.warn({ channelName, error: errorText(unusable) }, 'offer ignored');
     }
   }
 

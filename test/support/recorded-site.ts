@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import type { RecordedMedia } from '../cloud/storage/recorded-media.ts';
 import { startSite, type Site, type SiteOptions } from '../cloud/site.ts';
 import { judgeRecording, type JudgedRecording } from './recording-judge.ts';
 
@@ -6,23 +8,19 @@ import { judgeRecording, type JudgedRecording } from './recording-judge.ts';
 export const WIDTH = 640;
 export const HEIGHT = 360;
 export const FPS = 30;
-const HIGH = { width: WIDTH, height: HEIGHT, fps: FPS, bitrateKbps: 500 };
+export const HIGH = { width: WIDTH, height: HEIGHT, fps: FPS, bitrateKbps: 500 };
 
-/** One camera, `front`, with the test source, recorded into a channel that has a stream. */
-export async function startRecordedSite(
-  storage: object = {},
-  options: Partial<SiteOptions> = {},
-): Promise<{ site: Site; channelName: string }> {
-  const site = await startSite({
-    cameras: {
-      front: {
-        source: { type: 'test' },
-        video: { renditions: { high: HIGH } },
-        storage: { enabled: true, ...storage },
-      },
-    },
-    ...options,
-  });
+/** One camera, `front`, with the test source or another, recorded into a channel that has a stream. */
+export async function startRecordedSite({
+  source = { type: 'test' },
+  storage = {},
+  ...options
+}: Partial<SiteOptions> & { source?: object; storage?: object } = {}): Promise<{
+  site: Site;
+  channelName: string;
+}> {
+  const front = { source, video: { renditions: { high: HIGH } }, storage: { enabled: true, ...storage } };
+  const site = await startSite({ cameras: { front }, ...options });
   const channelName = site.channelOf('front');
   site.cloud.context.channels.enableStorage(channelName);
   return { site, channelName };
@@ -61,6 +59,32 @@ export async function verdict({ cloud }: Site, channelName: string): Promise<Ver
     }),
     seconds: ((pictures.at(-1)?.capturedAtMs ?? 0) - originMs) / 1000,
   };
+}
+
+/** Nothing is missing in what was recorded, sound is in step with the picture, and the sender reports' times are right. */
+export function assertWhole(judged: Verdict, media: RecordedMedia, seconds: number): void {
+  const { tracks, steps, strips, beepAfterFlashMs, clockErrorsMs } = judged;
+  assert.deepEqual(tracks, ['h264', 'opus']);
+  assert.ok(judged.seconds > seconds - 3, `${judged.seconds} s`);
+  assert.deepEqual(steps, []);
+  assert.ok(Math.abs(strips.length - judged.seconds * FPS) < 3, `${strips.length} pictures`);
+  assert.ok(beepAfterFlashMs.length >= judged.seconds - 2, `${beepAfterFlashMs.length} beeps`);
+  assert.ok(largest(beepAfterFlashMs) <= 40, `${largest(beepAfterFlashMs)} ms between flash and beep`);
+  assert.ok(largest(clockErrorsMs) <= 20, `${largest(clockErrorsMs)} ms`);
+  // None comes before its time; the quickest tells how right they are.
+  const newestMs = media.clockOffsetsMs.reduce((a, b) => Math.max(a, b), -Infinity);
+  assert.ok(newestMs <= 5 && newestMs > -20, `sender reports ${newestMs} ms off`);
+  assert.equal(media.incomplete, 0);
+}
+
+/** For people. */
+export function told({ strips, seconds, steps, beepAfterFlashMs, clockErrorsMs }: Verdict): string {
+  return [
+    `${strips.length} pictures in ${seconds.toFixed(1)} s`,
+    `steps ${JSON.stringify(steps)}`,
+    `${beepAfterFlashMs.length} beeps, at most ${largest(beepAfterFlashMs).toFixed(1)} ms from their flash`,
+    `capture times wrong by at most ${largest(clockErrorsMs).toFixed(1)} ms`,
+  ].join(', ');
 }
 
 export function largest(values: readonly number[]): number {

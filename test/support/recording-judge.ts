@@ -3,6 +3,8 @@ import { buffer, text } from 'node:stream/consumers';
 
 /** What a recorded file of the test source holds, as ffmpeg decodes it. */
 export interface JudgedRecording {
+  /** Codecs, by ffprobe. */
+  tracks: string[];
   /** Of each picture: the number and the capture time (low 32 bits of epoch milliseconds) drawn into it. */
   strips: { frameNumber: number; captureTimeLow: number }[];
   /** For each beep the milliseconds by which it comes after the flash nearest to it; negative: before. */
@@ -12,6 +14,9 @@ export interface JudgedRecording {
 const SAMPLE_RATE = 48_000;
 /** Five cycles of the beep's 1 kHz. */
 const WINDOW = 240;
+const CYCLE = Array.from({ length: 48 }, (_, i) => (2 * Math.PI * i) / 48);
+const COSINE = Float64Array.from(CYCLE, Math.cos);
+const SINE = Float64Array.from(CYCLE, Math.sin);
 const HOP = 48;
 /** Share of the loudest window's energy at which a beep has begun. */
 const ONSET = 0.2;
@@ -28,6 +33,7 @@ export async function judgeRecording(path: string, width: number): Promise<Judge
   const sound = await decode(path, '0:a', samples.split(' '));
   const flashTimes = times.filter((_, i) => bright(flashes, i) && i > 0 && !bright(flashes, i - 1));
   return {
+    tracks: await codecs(path),
     strips: Array.from({ length: strips.length / 64 }, (_, i) => readStrip(strips, i)),
     beepAfterFlashMs: beepTimesMs(sound).flatMap((beepMs) => nearest(flashTimes, beepMs)),
   };
@@ -42,14 +48,19 @@ function decode(path: string, stream: string, args: readonly string[]): Promise<
   return output('ffmpeg', ['-v', 'error', '-nostdin', '-i', path, '-map', stream, ...args]);
 }
 
+async function codecs(path: string): Promise<string[]> {
+  const entries = ['-show_entries', 'stream=codec_name', '-of', 'csv=p=0'];
+  return lines(await output('ffprobe', ['-v', 'error', ...entries, path]));
+}
+
 async function pictureTimesMs(path: string): Promise<number[]> {
   const entries = ['-show_entries', 'packet=pts_time', '-of', 'csv=p=0'];
   const listed = await output('ffprobe', ['-v', 'error', '-select_streams', 'v:0', ...entries, path]);
-  return listed
-    .toString()
-    .trim()
-    .split('\n')
-    .map((line) => Number.parseFloat(line) * 1000);
+  return lines(listed).map((line) => Number.parseFloat(line) * 1000);
+}
+
+function lines(listed: Buffer): string[] {
+  return listed.toString().trim().split('\n');
 }
 
 async function output(program: string, args: readonly string[]): Promise<Buffer> {
@@ -90,9 +101,9 @@ function energyAtBeep(samples: Float32Array, from: number): number {
   let re = 0;
   let im = 0;
   for (let i = 0; i < WINDOW; i += 1) {
-    const angle = (2 * Math.PI * i) / 48;
-    re += (samples[from + i] ?? 0) * Math.cos(angle);
-    im += (samples[from + i] ?? 0) * Math.sin(angle);
+    const sample = samples[from + i] ?? 0;
+    re += sample * (COSINE[i % 48] ?? 0);
+    im += sample * (SINE[i % 48] ?? 0);
   }
   return re * re + im * im;
 }

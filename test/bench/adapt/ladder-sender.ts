@@ -7,15 +7,14 @@ import { EventEmitter, once } from 'node:events';
 import { MediaStream } from '../../../src/rtp/media-stream.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
-import type { Log } from '../../../src/log.ts';
-import { LocalNetwork } from '../../../src/webrtc/ice/local-network.ts';
-import { MdnsResolver } from '../../../src/webrtc/ice/mdns.ts';
+import { SILENT } from '../../../src/log.ts';
 import { Master } from '../../../src/webrtc/master.ts';
 import type { Renditions } from '../../../src/webrtc/renditions.ts';
 import type { ViewerSession } from '../../../src/webrtc/viewer-session.ts';
 import { DtlsLoader } from '../../../src/webrtc/werift/dtls-loader.ts';
 import { PeerTransport } from '../../../src/webrtc/werift/peer-transport.ts';
 import { recordFeedback } from '../../support/feedback-trace.ts';
+import { localIce } from '../../support/local-ice.ts';
 import { readAccessUnits } from '../support/media-file.ts';
 import { answerRequests } from '../support/ipc.ts';
 import { watchRepairs, type RepairFigures } from './repair-log.ts';
@@ -60,11 +59,8 @@ const ladder: Renditions = {
   lease: (name) => ({ stream: renditions.find((rung) => rung.name === name)!.stream, release: () => {} }),
   onChange: () => () => {},
 };
-const silent = () => {};
-const log: Log = { debug: silent, info: silent, warn: silent, error: silent, child: () => log };
 const dtls = new DtlsLoader();
-const network = new LocalNetwork({ interfaces: [], addressFamily: 'any' }, clock);
-const mdns = new MdnsResolver(clock);
+const ice = localIce({ clock, log: SILENT });
 const answers = new EventEmitter();
 const sessions = new Map<string, ViewerSession>();
 
@@ -84,16 +80,7 @@ const master = new Master({
     acquire: () => ({ release: () => {} }),
   },
   signaling: { sendAnswer: (clientId, sdp) => answers.emit(clientId, sdp), sendCandidate: () => {} },
-  createTransport: () =>
-    new PeerTransport(dtls, {
-      transportPolicy: 'all',
-      network,
-      mdns,
-      proxyFor: () => undefined,
-      clock,
-      random: systemRandom,
-      log,
-    }),
+  createTransport: () => new PeerTransport(dtls, ice),
   iceServers: () => [],
   onChannel: () => {},
   onAudio: () => {},
@@ -103,7 +90,7 @@ const master = new Master({
   },
   clock,
   random: systemRandom,
-  log,
+  log: SILENT,
 });
 
 /** Frames by the clock, however late the timer: the file is the camera. */

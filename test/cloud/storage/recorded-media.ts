@@ -39,6 +39,16 @@ export class RecordedMedia {
     while (this[kind].length < wanted) await once(this.#additions, 'added', { signal });
   }
 
+  /** Resolves when the pictures span so many seconds. */
+  async lasting(seconds: number, timeoutMs: number): Promise<void> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    while (this.#seconds < seconds) await once(this.#additions, 'added', { signal });
+  }
+
+  get #seconds(): number {
+    return ((this.video.at(-1)?.capturedAtMs ?? 0) - (this.video[0]?.capturedAtMs ?? 0)) / 1000;
+  }
+
   pictures(): RecordedUnit[] {
     return merged(this.video);
   }

@@ -1,4 +1,3 @@
-import { createLog } from '../../../src/log.ts';
 import { buildReceiverReport, compactNtpTime } from '../../../src/rtp/rtcp-build.ts';
 import { parseRtcp } from '../../../src/rtp/rtcp-parse.ts';
 import { deriveSessionKeys } from '../../../src/rtp/srtp-keys.ts';
@@ -7,10 +6,9 @@ import { SrtpReceiver } from '../../../src/rtp/srtp-receiver.ts';
 import { systemClock, type Timer } from '../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import { IceAgent } from '../../../src/webrtc/ice/ice-agent.ts';
-import { LocalNetwork } from '../../../src/webrtc/ice/local-network.ts';
-import { MdnsResolver } from '../../../src/webrtc/ice/mdns.ts';
 import { DtlsLoader, type LoadedDtls } from '../../../src/webrtc/werift/dtls-loader.ts';
 import type { DtlsAssociation } from '../../../src/webrtc/werift/dtls.ts';
+import { localIce, transportOf } from '../../support/local-ice.ts';
 import { parseRtp } from '../../support/rtp-packet.ts';
 import { MediaReceiver, type ReceivedFrame } from './media-receiver.ts';
 import type { RecordedMedia } from './recorded-media.ts';
@@ -21,13 +19,11 @@ export const RTX = 97;
 export const OPUS = 111;
 const OWN_SSRC = 1;
 const FEEDBACK_EVERY_MS = 20;
-const REPORT_EVERY_MS = 1_000;
 const NTP_TO_UNIX_SECONDS = 2_208_988_800;
 const CLOCK_RATE = { video: 90_000, audio: 48_000 } as const;
 
 const loader = new DtlsLoader();
-const network = new LocalNetwork({ interfaces: [], addressFamily: 'any' }, systemClock);
-const mdns = new MdnsResolver(systemClock);
+const ice = localIce();
 
 type Kind = keyof typeof CLOCK_RATE;
 interface Track {
@@ -44,6 +40,7 @@ export class StoragePeer {
   readonly connected = Promise.withResolvers<void>();
   onEnd: () => void = () => {};
   readonly #media: RecordedMedia;
+  readonly #reportEveryMs: number;
   readonly #ice: IceAgent;
   readonly #tracks: Record<Kind, Track>;
   readonly #timers: Timer[] = [];
@@ -54,20 +51,12 @@ export class StoragePeer {
   #candidates: string[] | undefined = [];
   #closed = false;
 
-  constructor(session: number, media: RecordedMedia) {
+  constructor(session: number, media: RecordedMedia, reportEveryMs: number) {
     this.session = session;
     this.#media = media;
+    this.#reportEveryMs = reportEveryMs;
     this.connected.promise.catch(() => {});
-    const options = {
-      transportPolicy: 'all' as const,
-      network,
-      mdns,
-      proxyFor: () => undefined,
-      clock: systemClock,
-      random: systemRandom,
-      log: createLog('error'),
-    };
-    this.#ice = new IceAgent(options, {
+    this.#ice = new IceAgent(ice, {
       onCandidate: () => {},
       onDtls: (datagram) => this.#dtls?.receive(datagram),
       onPacket: (packet) => this.#received(packet),
@@ -129,7 +118,6 @@ export class StoragePeer {
 
   async #connect(answer: string): Promise<void> {
     if (!this.#loaded) throw new Error('answered before it was offered');
-    const value = (key: string) => new RegExp(`^a=${key}:(.*)$`, 'm').exec(answer)?.[1]?.trim() ?? '';
     if (/^m=(video|audio) 0 /m.test(answer)) throw new Error('a track was refused');
     if (!/^a=rtpmap:96 H264/m.test(answer) || !/^a=rtpmap:111 opus/m.test(answer))
       throw new Error('another codec than H.264 and Opus');
@@ -140,20 +128,18 @@ export class StoragePeer {
       () => {},
     );
     this.#dtls = dtls;
-    const remote = { usernameFragment: value('ice-ufrag'), password: value('ice-pwd') };
-    const [algorithm = '', digest = ''] = value('fingerprint').split(' ');
-    const found = this.#ice.connect(remote, true);
-    const inAnswer = [...answer.matchAll(/^a=(candidate:.*)$/gm)].map((match) => match[1]?.trim() ?? '');
-    for (const candidate of [...inAnswer, ...(this.#candidates ?? [])])
+    const remote = transportOf(answer);
+    const found = this.#ice.connect(remote.ice, true);
+    for (const candidate of [...remote.candidates, ...(this.#candidates ?? [])])
       this.#ice.addRemoteCandidate(candidate);
     this.#candidates = undefined;
     await found;
-    const keys = await dtls.handshake('client', [{ algorithm, value: digest.toUpperCase() }], systemClock);
+    const keys = await dtls.handshake('client', [remote.fingerprint], systemClock);
     this.#srtp = new SrtpReceiver(keys.remote);
     this.#srtcpOut = new SrtcpContext(deriveSessionKeys(keys.local, 'rtcp'));
     this.#timers.push(
       systemClock.every(FEEDBACK_EVERY_MS, () => this.#askForMissing()),
-      systemClock.every(REPORT_EVERY_MS, () => this.#report()),
+      systemClock.every(this.#reportEveryMs, () => this.#report()),
     );
   }
 

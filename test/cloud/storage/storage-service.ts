@@ -20,6 +20,8 @@ export interface StorageSettings {
   /** When the newest session ends the former ones. */
   formerEnds: 'at-join' | 'when-connected' | 'never';
   offeredKinds: readonly ('video' | 'audio')[];
+  /** How often a session tells what it has received. */
+  reportEveryMs: number;
 }
 
 interface Recorded {
@@ -36,6 +38,7 @@ export class StorageService implements StorageSessions, StorageSide {
     sessionMs: 3_600_000,
     formerEnds: 'when-connected',
     offeredKinds: ['video', 'audio'],
+    reportEveryMs: 1_000,
   };
   readonly #context: CloudContext;
   readonly #signaling: KvsSignaling;
@@ -96,7 +99,7 @@ export class StorageService implements StorageSessions, StorageSide {
 
   async #offer(channelName: string): Promise<void> {
     const recorded = this.#channel(channelName);
-    const peer = new StoragePeer(recorded.peers.length + 1, recorded.media);
+    const peer = new StoragePeer(recorded.peers.length + 1, recorded.media, this.settings.reportEveryMs);
     recorded.peers.push(peer);
     const { sdp, candidates } = await peer.offer(this.settings.offeredKinds);
     // The first candidate overtakes the offer, as it may.

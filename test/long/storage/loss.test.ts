@@ -10,14 +10,11 @@ const BETWEEN_DROPS = 45 * FPS;
 
 test('5 % loss and three lost peers in three minutes: gaps below 5 s, each in the metrics', async (t) => {
   const lab = NetworkLab.create({ hostName: CLOUD_NAME });
-  const { site, channelName } = await startRecordedSite(
-    {},
-    {
-      launcher: lab.launcher,
-      settings: { metrics: { prometheusPort: PROMETHEUS_PORT } },
-      cloud: { host: { name: CLOUD_NAME, address: lab.hostIpv4 } },
-    },
-  );
+  const { site, channelName } = await startRecordedSite({
+    launcher: lab.launcher,
+    settings: { metrics: { prometheusPort: PROMETHEUS_PORT } },
+    cloud: { host: { name: CLOUD_NAME, address: lab.hostIpv4 } },
+  });
   const { storage } = site.cloud;
   try {
     await storage.connected(channelName, 1);

@@ -3,21 +3,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import type { Log } from '../../../src/log.ts';
+import { SILENT } from '../../../src/log.ts';
 import { Alarms } from '../../../src/metrics/alarms.ts';
 import { DataBudget } from '../../../src/metrics/data-budget.ts';
 import type { AlarmEvent } from '../../../src/metrics/events.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 const MEGABYTE = 1_000_000;
-const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 
 describe('data budget', () => {
   const stateDirectory = mkdtempSync(join(tmpdir(), 'budget-'));
   after(() => rmSync(stateDirectory, { recursive: true }));
 
   function budgetOf(monthlyMegabytes: number, clock = new SimulatedClock(Date.UTC(2025, 0, 31, 23))) {
-    const options = { stateDirectory, monthlyMegabytes: () => monthlyMegabytes, clock, log };
+    const options = { stateDirectory, monthlyMegabytes: () => monthlyMegabytes, clock, log: SILENT };
     return new DataBudget(options);
   }
 

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Process ids of this test's own child programs with that name (`/proc/PID/comm`). */
-export function childPids(name: string): number[] {
+/** Process ids of this test's own child programs, or of another process's, with that name (`/proc/PID/comm`). */
+export function childPids(name: string, parentPid = process.pid): number[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)
     .filter((pid) => {
       const stat = readOrEmpty(`/proc/${pid}/stat`);
       const [, comm, , parent] = /^\d+ \((.*)\) (\S) (\d+)/.exec(stat) ?? [];
-      return comm === name && Number(parent) === process.pid;
+      return comm === name && Number(parent) === parentPid;
     });
 }
 

@@ -1,18 +1,17 @@
 import { EventEmitter, once } from 'node:events';
 import { MediaStream } from '../../../../src/rtp/media-stream.ts';
-import type { Log } from '../../../../src/log.ts';
+import { SILENT } from '../../../../src/log.ts';
 import { systemClock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import { supervise } from '../../../../src/runtime/supervise.ts';
 import { AwsStorage } from '../../../../src/signaling/aws-storage.ts';
 import { MediaStorage } from '../../../../src/signaling/media-storage.ts';
-import { LocalNetwork } from '../../../../src/webrtc/ice/local-network.ts';
-import { MdnsResolver } from '../../../../src/webrtc/ice/mdns.ts';
 import { StorageSession } from '../../../../src/webrtc/storage-session.ts';
 import type { StorageGap, StorageState, StorageTiming } from '../../../../src/webrtc/storage-status.ts';
 import { DtlsLoader } from '../../../../src/webrtc/werift/dtls-loader.ts';
 import { PeerTransport } from '../../../../src/webrtc/werift/peer-transport.ts';
 import type { LocalCloud } from '../../../cloud/local-cloud.ts';
+import { localIce } from '../../../support/local-ice.ts';
 import { Master } from '../../signaling/support/master.ts';
 
 const loader = new DtlsLoader();
@@ -21,13 +20,12 @@ const FRAME_MS = 40;
 const TIMING: Partial<StorageTiming> = {
   offerMs: 400,
   connectMs: 3_000,
-  slowRetryMs: 1_500,
+  slowRetryMs: 500,
   failureWindowMs: 60_000,
 };
 const RENDITION = { name: 'high', width: 320, height: 180, fps: 25, bitrateKbps: 300 };
 
-const nothing = () => {};
-const SILENT: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => SILENT };
+const ice = localIce({ log: SILENT });
 
 /** The agent's storage session on a channel of the local cloud, fed with made-up pictures and sounds. */
 export class RecorderRig {
@@ -78,14 +76,7 @@ export class RecorderRig {
       maxBitrateKbps: 1_000,
       twcc: true,
       acquire: () => this.#acquire(),
-      createTransport: () =>
-        new PeerTransport(loader, {
-          transportPolicy: 'all',
-          network: new LocalNetwork({ interfaces: [], addressFamily: 'any' }, systemClock),
-          mdns: new MdnsResolver(systemClock),
-          proxyFor: () => undefined,
-          ...shared,
-        }),
+      createTransport: () => new PeerTransport(loader, ice),
       iceServers: () => [],
       onGap: (gap) => this.gaps.push(gap),
       onStatus: () => this.#changed(),

@@ -1,12 +1,9 @@
 import { once } from 'node:events';
 import { EventEmitter } from 'node:events';
-import { createLog } from '../../../../src/log.ts';
 import { systemClock, type Clock } from '../../../../src/runtime/clock.ts';
-import { systemRandom } from '../../../../src/runtime/random.ts';
 import { IceAgent } from '../../../../src/webrtc/ice/ice-agent.ts';
-import { LocalNetwork } from '../../../../src/webrtc/ice/local-network.ts';
-import { MdnsResolver } from '../../../../src/webrtc/ice/mdns.ts';
 import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
+import { localIce } from '../../../support/local-ice.ts';
 
 export interface EndOptions {
   transportPolicy?: 'all' | 'relay';
@@ -24,36 +21,25 @@ export class IceEnd {
   readonly #events = new EventEmitter();
 
   constructor({ transportPolicy = 'all', proxy, clock = systemClock }: EndOptions = {}) {
-    this.agent = new IceAgent(
-      {
-        transportPolicy,
-        network: new LocalNetwork({ interfaces: [], addressFamily: 'any' }, clock),
-        mdns: new MdnsResolver(clock),
-        proxyFor: () => proxy,
-        clock,
-        random: systemRandom,
-        log: createLog('error'),
+    this.agent = new IceAgent(localIce({ transportPolicy, proxyFor: () => proxy, clock }), {
+      onCandidate: (candidate) => {
+        this.candidates.push(candidate);
+        this.#events.emit('candidate', candidate);
       },
-      {
-        onCandidate: (candidate) => {
-          this.candidates.push(candidate);
-          this.#events.emit('candidate', candidate);
-        },
-        onDtls: () => {},
-        onPacket: (packet) => {
-          this.packets.push(Buffer.from(packet));
-          this.#events.emit('packet');
-        },
-        onConsentExpired: () => {
-          this.expiries += 1;
-          this.#events.emit('expired');
-        },
-        onNetworkChange: () => {
-          this.networkChanges += 1;
-          this.#events.emit('change');
-        },
+      onDtls: () => {},
+      onPacket: (packet) => {
+        this.packets.push(Buffer.from(packet));
+        this.#events.emit('packet');
       },
-    );
+      onConsentExpired: () => {
+        this.expiries += 1;
+        this.#events.emit('expired');
+      },
+      onNetworkChange: () => {
+        this.networkChanges += 1;
+        this.#events.emit('change');
+      },
+    });
   }
 
   /** Resolves with the first relayed candidate. */

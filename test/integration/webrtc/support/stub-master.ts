@@ -4,14 +4,13 @@ import type { Log } from '../../../../src/log.ts';
 import { MediaStream } from '../../../../src/rtp/media-stream.ts';
 import { systemClock, type Clock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
-import { LocalNetwork } from '../../../../src/webrtc/ice/local-network.ts';
-import { MdnsResolver } from '../../../../src/webrtc/ice/mdns.ts';
 import { Master } from '../../../../src/webrtc/master.ts';
 import type { Renditions } from '../../../../src/webrtc/renditions.ts';
 import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
 import type { SessionEnd } from '../../../../src/webrtc/session-end.ts';
 import type { DtlsLoader } from '../../../../src/webrtc/werift/dtls-loader.ts';
 import { PeerTransport } from '../../../../src/webrtc/werift/peer-transport.ts';
+import { localIce } from '../../../support/local-ice.ts';
 import { StubViewer } from './stub-viewer.ts';
 
 const FPS = 30;
@@ -44,9 +43,8 @@ export class StubMaster {
 
   constructor({ dtls, maxViewers = 10, clock = systemClock, iceServers }: StubMasterOptions) {
     this.#video = new MediaStream({ codec: 'h264', clock });
-    const network = new LocalNetwork({ interfaces: [], addressFamily: 'any' }, clock);
-    const mdns = new MdnsResolver(clock);
     const log = this.#log();
+    const ice = localIce({ clock, log });
     this.#events.setMaxListeners(0);
     this.master = new Master({
       channelName: 'front',
@@ -70,16 +68,7 @@ export class StubMaster {
         sendAnswer: (clientId, sdp) => this.#events.emit(`answer ${clientId}`, sdp),
         sendCandidate: (clientId, candidate) => this.#viewers.get(clientId)?.addCandidate(candidate),
       },
-      createTransport: () =>
-        new PeerTransport(dtls, {
-          transportPolicy: 'all',
-          network,
-          mdns,
-          proxyFor: () => undefined,
-          clock,
-          random: systemRandom,
-          log,
-        }),
+      createTransport: () => new PeerTransport(dtls, ice),
       iceServers: iceServers ?? (() => []),
       onChannel: () => {},
       onAudio: () => {},

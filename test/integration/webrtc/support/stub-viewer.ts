@@ -1,20 +1,17 @@
 import { once } from 'node:events';
 import { EventEmitter } from 'node:events';
-import { createLog } from '../../../../src/log.ts';
 import { systemClock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import { IceAgent } from '../../../../src/webrtc/ice/ice-agent.ts';
-import { LocalNetwork } from '../../../../src/webrtc/ice/local-network.ts';
-import { MdnsResolver } from '../../../../src/webrtc/ice/mdns.ts';
 import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
 import {
   certificateFingerprint,
   DtlsAssociation,
   type DtlsCertificate,
 } from '../../../../src/webrtc/werift/dtls.ts';
+import { localIce, transportOf } from '../../../support/local-ice.ts';
 
-const network = new LocalNetwork({ interfaces: [], addressFamily: 'any' }, systemClock);
-const mdns = new MdnsResolver(systemClock);
+const ice = localIce();
 
 /** A viewer as cheap as it can be: real ICE and DTLS, the least SDP, packets only counted. */
 export class StubViewer {
@@ -34,16 +31,7 @@ export class StubViewer {
   constructor(clientId: string, certificate: DtlsCertificate, onPacket?: (packet: Buffer) => void) {
     this.clientId = clientId;
     this.#certificate = certificate;
-    const options = {
-      transportPolicy: 'all' as const,
-      network,
-      mdns,
-      proxyFor: () => undefined,
-      clock: systemClock,
-      random: systemRandom,
-      log: createLog('error'),
-    };
-    this.#ice = new IceAgent(options, {
+    this.#ice = new IceAgent(ice, {
       onCandidate: () => {},
       onDtls: (datagram) => this.#dtls.receive(datagram),
       onPacket: (packet) => {
@@ -96,18 +84,14 @@ export class StubViewer {
 
   /** Resolves when connected. */
   async accept(answer: string): Promise<void> {
-    const value = (key: string) => new RegExp(`^a=${key}:(.*)$`, 'm').exec(answer)?.[1]?.trim() ?? '';
     if (/^m=video 0 /m.test(answer)) throw new Error('refused');
-    const remote = { usernameFragment: value('ice-ufrag'), password: value('ice-pwd') };
-    const [algorithm = '', digest = ''] = value('fingerprint').split(' ');
-    const connected = this.#ice.connect(remote, true);
-    const candidates = [...answer.matchAll(/^a=(candidate:.*)$/gm)].map((match) => match[1]?.trim() ?? '');
-    for (const candidate of [...candidates, ...(this.#remoteCandidates ?? [])])
+    const remote = transportOf(answer);
+    const connected = this.#ice.connect(remote.ice, true);
+    for (const candidate of [...remote.candidates, ...(this.#remoteCandidates ?? [])])
       this.#ice.addRemoteCandidate(candidate);
     this.#remoteCandidates = undefined;
     await connected;
-    const fingerprint = { algorithm, value: digest.toUpperCase() };
-    await this.#dtls.handshake('client', [fingerprint], systemClock);
+    await this.#dtls.handshake('client', [remote.fingerprint], systemClock);
   }
 
   async packetsReceived(count: number, timeoutMs = 5_000): Promise<void> {
