@@ -23,7 +23,7 @@ import type { SignalingChannel } from './signaling/channel.ts';
 import type { MediaStorage } from './signaling/media-storage.ts';
 import type { SignalingHandler, SignalingStatus } from './signaling/signaling-status.ts';
 import type { Signaling } from './signaling/signaling.ts';
-import { Master, type MasterCounters } from './webrtc/master.ts';
+import { Master, type MasterCounters, type SlowestLink } from './webrtc/master.ts';
 import type { IceServer, SecureTransport } from './webrtc/secure-transport.ts';
 import type { StorageStatus } from './webrtc/storage-status.ts';
 
@@ -52,6 +52,8 @@ export interface CameraChannelStatus {
   signaling: SignalingStatus;
   viewers: number;
   counters: Readonly<MasterCounters>;
+  /** The viewer's link that carries least; absent where none is known. */
+  slowest?: SlowestLink;
   /** Absent where the camera is not recorded. */
   recording?: StorageStatus;
 }
@@ -153,6 +155,7 @@ export class CameraChannel {
           onStatus();
         };
       },
+      onReach: onStatus,
       onChannel: (opened, session) => this.#control.serve(opened, session),
       onAudio: (packet, session) => this.#control.hear(packet, session),
       clock,
@@ -162,13 +165,14 @@ export class CameraChannel {
   }
 
   get status(): CameraChannelStatus {
-    const { viewers, counters } = this.#master;
+    const { viewers, counters, slowest } = this.#master;
     const recording = this.#recording && { recording: this.#recording.status };
     return {
       camera: this.#camera.status(),
       signaling: this.#signaling.status,
       viewers,
       counters,
+      ...(slowest && { slowest }),
       ...recording,
     };
   }

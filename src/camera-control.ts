@@ -119,8 +119,8 @@ function viewOf(session: ViewerSession): ViewingViewer {
     requestKeyframe: () => {
       for (const sender of session.senders) sender.onPictureLoss(sender.ssrc);
     },
-    pause: () => session.senders.forEach((sender) => sender.pause()),
-    resume: () => session.senders.forEach((sender) => sender.start()),
+    pause: () => session.pause(true),
+    resume: () => session.pause(false),
     statistics: () => statistics(session),
   };
 }

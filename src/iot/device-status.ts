@@ -13,6 +13,8 @@ export interface CameraStatus {
   rendition?: string;
   /** Epoch milliseconds. */
   lastFrameAt?: number;
+  /** What the slowest viewer's link carries, and how much of the picture it gets for that: `full`, `thinned`, `keyframes`, `audio`. */
+  slowest?: { estimateKbps: number; reach: string };
   /** Absent where the camera is not recorded. `reason`: why it does not record; else empty. */
   recording?: { state: string; reason: string };
 }
@@ -34,8 +36,8 @@ const MAX_REASON_LENGTH = 120;
 /**
  * The state of the cameras for the status shadow, which has no desired:
  * `{agentVersion, startedAt, heartbeatAt, heartbeatSeconds, cameras: {<name>: {state, reason?, viewers, rendition?,
- * lastFrameAt?, recording?: {state, reason?}}}}`, times as ISO 8601. A device not heard of for two or three heartbeats is offline: over the
- * nucleus there is no last will. `lastFrameAt` moves with the others and with the heartbeat, not with each frame.
+ * lastFrameAt?, slowest?: {estimateKbps, reach}, recording?: {state, reason?}}}}`, times as ISO 8601. A device not heard of for two or three heartbeats is offline: over the
+ * nucleus there is no last will. `lastFrameAt` and `estimateKbps` move with the others and with the heartbeat, not with each frame.
  */
 export class DeviceStatus {
   readonly #options: DeviceStatusOptions;
@@ -82,6 +84,7 @@ export function compact({
   viewers,
   rendition,
   lastFrameAt,
+  slowest,
   recording,
 }: CameraStatus): JsonObject {
   return {
@@ -90,6 +93,7 @@ export function compact({
     viewers,
     ...(rendition === undefined ? {} : { rendition }),
     ...(lastFrameAt === undefined ? {} : { lastFrameAt: isoSeconds(lastFrameAt) }),
+    ...(slowest === undefined ? {} : { slowest: { ...slowest } }),
     ...(recording === undefined ? {} : { recording: compactRecording(recording) }),
   };
 }

@@ -165,10 +165,16 @@ export class CameraMetrics {
     ];
   }
 
+  /** Viewers whose links do not carry every picture. */
+  get #reduced(): number {
+    return [...this.#viewers].filter(({ source: { reach = 'full' } }) => reach !== 'full').length;
+  }
+
   #viewerSamples(): Sample[] {
     const totals = this.#totals;
     return [
       ...gauge('viewers', this.#viewers.size),
+      ...gauge('viewersReduced', this.#reduced),
       counter('sentBytes', totals.payloadBytes, 'Bytes', {
         name: 'sentBitrate',
         unit: 'Kilobits/Second',

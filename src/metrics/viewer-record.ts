@@ -11,6 +11,8 @@ export interface ViewerSource {
   readonly route: string | undefined;
   /** What the link is estimated to carry; undefined where that is not known. */
   readonly estimateKbps?: number | undefined;
+  /** How much of the picture its link lets through: `full`, or less. */
+  readonly reach?: string;
 }
 
 const COUNTED = [

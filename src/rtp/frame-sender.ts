@@ -262,7 +262,8 @@ export class FrameSender implements FrameSink {
     if (gop === undefined || newest === undefined) return false;
     const before = stream.frame(nextIndex - 2) ?? newest;
     const frameMs = newest.captureTimeMs - before.captureTimeMs || UNKNOWN_FRAME_MS;
-    this.#timeline.beginReplay(nextIndex - gop.start, newest.captureTimeMs, frameMs);
+    const replayMs = (gop.payloadBytes * 8) / this.#pacer.rateKbps;
+    this.#timeline.beginReplay(nextIndex - gop.start, newest.captureTimeMs, frameMs, replayMs);
     this.#nextFrame = gop.start;
     this.#nextPayload = 0;
     this.#replayEnd = nextIndex;

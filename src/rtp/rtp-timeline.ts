@@ -14,7 +14,7 @@ export class RtpTimeline {
   #pushedAtMs = 0;
   /** Highest ticks given to a frame. */
   #highest = -Infinity;
-  /** End of the last replay: live frames stay above it. */
+  /** Highest ticks given to a replayed frame: live frames stay above it. */
   #floor = -Infinity;
   #replayEnd = 0;
   #replayStep = 0;
@@ -48,25 +48,29 @@ export class RtpTimeline {
   }
 
   /**
-   * Prepares the stamps of `count` cached frames: after everything sent, before the next live frame, 1 ms apart or
-   * closer. Receivers then show them as fast as they come.
+   * Prepares the stamps of `count` cached frames: after everything sent, 1 ms apart or closer, or as far apart as they are
+   * sent where that is more. Receivers then show them as fast as they come, and keep their measure of our clock: a
+   * browser that was told that a replay of half a second lasts 40 ms froze for 3 s after it.
    *
    * @param newestMs Capture time of the newest cached frame.
    * @param frameMs Time from frame to frame.
+   * @param replayMs What the replay takes to be sent.
    */
-  beginReplay(count: number, newestMs: number, frameMs: number): void {
-    let end = this.at(newestMs);
-    if (end - this.#highest < count) {
-      end = Math.max(end, this.#highest) + Math.max(count, Math.floor((frameMs * this.#ticksPerMs) / 2));
-    }
-    this.#replayStep = Math.min(this.#ticksPerMs, (end - this.#highest) / count);
-    this.#replayEnd = end;
-    this.#floor = end;
-    this.#highest = end;
+  beginReplay(count: number, newestMs: number, frameMs: number, replayMs: number): void {
+    const newest = this.at(newestMs);
+    const room = Math.max(0, newest - this.#highest);
+    const early = Math.min(room, Math.max(0, (count - replayMs) * this.#ticksPerMs));
+    const start = Math.max(newest, this.#highest) - early;
+    const step = (early + replayMs * this.#ticksPerMs) / count;
+    this.#replayStep = Math.max(1, Math.min(step, frameMs * this.#ticksPerMs));
+    this.#replayEnd = start + count * this.#replayStep;
   }
 
   /** Ticks of the replayed frame that `later` replayed frames follow. */
   replayed(later: number): number {
-    return Math.floor(this.#replayEnd - later * this.#replayStep);
+    const ticks = Math.floor(this.#replayEnd - later * this.#replayStep);
+    this.#highest = ticks;
+    this.#floor = ticks;
+    return ticks;
   }
 }

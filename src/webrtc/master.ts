@@ -1,5 +1,6 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Reach } from '../rtp/congestion/rung-choice.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { buildAnswer } from './answer.ts';
@@ -43,6 +44,8 @@ export interface MasterOptions {
   iceServers: () => Array<Promise<readonly IceServer[]>>;
   /** Told of each session at its start; what it returns, at its end. */
   onSession: (session: ViewerSession) => (end: SessionEnd) => void;
+  /** Some viewer's link lets through more, or less, of the picture than before. */
+  onReach?: () => void;
   /** A viewer has opened a data channel: the channel's listeners are to be set during the call. */
   onChannel: (channel: DataChannel, session: ViewerSession) => void;
   /** What a viewer says, where it may. */
@@ -65,6 +68,12 @@ export interface MasterCounters {
   malformed: number;
   droppedCandidates: number;
   ends: Partial<Record<SessionEnd, number>>;
+}
+
+/** What one viewer's link carries, and how much of the picture is sent for that. */
+export interface SlowestLink {
+  estimateKbps: number;
+  reach: Reach;
 }
 
 /** The master of one signaling channel: answers offers, one session per viewer, never more than `maxViewers`. */
@@ -95,6 +104,15 @@ export class Master {
   /** Sessions that hold a viewer's place, connected or connecting. */
   get viewers(): number {
     return this.#sessions.size;
+  }
+
+  /** The link that carries least, of those that are known. */
+  get slowest(): SlowestLink | undefined {
+    let slowest: SlowestLink | undefined;
+    for (const { estimateKbps, reach } of this.#sessions.values())
+      if (estimateKbps !== undefined && estimateKbps < (slowest?.estimateKbps ?? Infinity))
+        slowest = { estimateKbps: Math.round(estimateKbps), reach };
+    return slowest;
   }
 
   onOffer(clientId: string, sdp: string): void {
@@ -178,6 +196,7 @@ export class Master {
       iceServers,
       onChannel,
       onAudio,
+      onReach,
       channelName,
       clock,
       random,
@@ -195,6 +214,7 @@ export class Master {
       sendCandidate: (candidate) => signaling.sendCandidate(clientId, candidate),
       onChannel: (channel) => onChannel(channel, session),
       onAudio: (packet) => onAudio(packet, session),
+      ...(onReach && { onReach }),
       clock,
       random,
       log,

@@ -18,6 +18,8 @@ import { ViewerLink, type LinkUser } from './viewer-link.ts';
 /** RFC 3550 section 6.2 allows less than the 5 s minimum for video; a second keeps audio and video in step from the start. */
 const REPORT_INTERVAL_MS = 1_000;
 
+type MediaTransport = Pick<SecureTransport, 'send' | 'busy' | 'onPacket' | 'selectedPair'>;
+
 /** One track to send, as negotiated. */
 export interface OutgoingTrack {
   decision: AcceptedRtp;
@@ -45,7 +47,7 @@ export class RtpSession implements Picture {
   onRtp: (packet: Buffer) => void = () => {};
   /** SRTCP packets that were forged, replayed or malformed. */
   rejectedRtcp = 0;
-  readonly #transport: SecureTransport;
+  readonly #transport: MediaTransport;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #viewer: ViewerTransport;
@@ -56,11 +58,13 @@ export class RtpSession implements Picture {
   readonly #shown: ShownRendition;
   readonly #link: ViewerLink;
   #recording: ReturnType<Recorder['start']> | undefined;
+  #reach: Reach = 'full';
+  #paused = false;
   #reports: Timer | undefined;
 
   constructor(
     keys: SrtpSessionKeys,
-    transport: SecureTransport,
+    transport: MediaTransport,
     clock: Clock,
     random: Random,
     shown: ShownRendition,
@@ -108,10 +112,10 @@ export class RtpSession implements Picture {
       if (this.#bySsrc.has(track.local.ssrc)) continue;
       const sender = createSender(track, this.#recording, this.#viewer, this.#clock, this.#random);
       this.#bySsrc.set(track.local.ssrc, sender);
-      sender.start();
-      sender.report();
     }
     this.senders = [...this.#bySsrc.values()];
+    this.#direct();
+    this.#report();
   }
 
   /** Changes the picture to another rendition's. */
@@ -125,11 +129,24 @@ export class RtpSession implements Picture {
   }
 
   setReach(reach: Reach): void {
-    const sender = this.#pictureSender;
-    if (sender === undefined) return;
-    sender.keyframesOnly = reach === 'keyframes';
-    if (reach === 'audio') sender.pause();
-    else sender.start();
+    this.#reach = reach;
+    this.#direct();
+  }
+
+  /** The viewer wants nothing for now. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    this.#direct();
+  }
+
+  /** Tells the senders what is sent: nothing to a viewer that pauses, no picture where the link carries none. */
+  #direct(): void {
+    for (const sender of this.senders) {
+      const { isVideo } = sender.stream;
+      sender.keyframesOnly = isVideo && this.#reach === 'keyframes';
+      if (this.#paused || (isVideo && this.#reach === 'audio')) sender.pause();
+      else sender.start();
+    }
   }
 
   get #pictureSender(): RtpSender | undefined {

@@ -39,8 +39,10 @@ export class ShownRendition {
   /** Kept until the viewer sees the new one. */
   #previous: RenditionLease | undefined;
   #switchedAtMs = 0;
+  readonly #onReach: (() => void) | undefined;
 
-  constructor(renditions: Renditions, clock: Clock) {
+  constructor(renditions: Renditions, clock: Clock, onReach?: () => void) {
+    this.#onReach = onReach;
     this.#renditions = renditions;
     this.#clock = clock;
     this.#name = renditions.list()[0]!.name;
@@ -122,6 +124,7 @@ export class ShownRendition {
     if (reach === this.reach) return;
     this.reach = reach;
     this.#picture?.setReach(reach);
+    this.#onReach?.();
   }
 
   /** Lets the former rendition go once the viewer sees the new one. */

@@ -33,6 +33,8 @@ export interface ViewerSessionOptions {
   onChannel: (channel: DataChannel) => void;
   /** What the viewer says, where it may. */
   onAudio: (packet: AudioPacket) => void;
+  /** How much its link lets through has changed. */
+  onReach?: () => void;
   clock: Clock;
   random: Random;
   log: Log;

@@ -1,4 +1,5 @@
 import { errorText } from '../errors.ts';
+import type { Reach } from '../rtp/congestion/rung-choice.ts';
 import type { RtpSender } from '../rtp/rtp-sender.ts';
 import type { RtpSenderStats } from '../rtp/rtp-sender-stats.ts';
 import type { Timer } from '../runtime/clock.ts';
@@ -54,8 +55,8 @@ export class ViewerSession {
    * never rejects.
    */
   async serve(): Promise<SessionEnd> {
-    const { transport, streams, clock, log } = this.#options;
-    const picture = new ShownRendition(streams.video, clock);
+    const { transport, streams, onReach, clock, log } = this.#options;
+    const picture = new ShownRendition(streams.video, clock, onReach);
     this.picture = picture;
     transport.onEnd = (end) => this.#finish(end === 'closed-by-peer' ? 'closed-by-viewer' : end);
     transport.onNetworkChange = () => this.#networkChanged();
@@ -137,6 +138,11 @@ export class ViewerSession {
     return this.#media?.senders.map((sender) => sender.stats()) ?? [];
   }
 
+  /** The viewer wants nothing for now, or again what it wanted. */
+  pause(paused: boolean): void {
+    this.#media?.pause(paused);
+  }
+
   /** Type of our candidate in use. */
   get route(): string | undefined {
     return this.#options.transport.selectedPair()?.local.type ?? this.#route;
@@ -145,6 +151,11 @@ export class ViewerSession {
   /** What the link is estimated to carry; undefined where that is not known. */
   get estimateKbps(): number | undefined {
     return this.picture?.estimate?.kbps;
+  }
+
+  /** How much of the rendition its link lets through. */
+  get reach(): Reach {
+    return this.picture?.reach ?? 'full';
   }
 
   /** Nothing has shown yet that there is anybody behind the offer. */

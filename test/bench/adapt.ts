@@ -1,7 +1,9 @@
 /**
  * How well a viewer's picture follows its link, with Chromium as viewer behind a bottleneck, losses, delay or jitter.
  * Each run is written to test/output/adapt as JSON and as a chart (SVG), its feedback as a trace that can be replayed. Exits with 1 where a bound is missed.
- *   node test/bench/adapt.ts [SCENARIO…]      names or beginnings of names; all of adapt/scenarios.ts by default
+ * Where a scenario is compared, stock werift's sender at a fixed rate and Chromium's own sender run it too.
+ *   node test/bench/adapt.ts [SCENARIO…] [ours|werift|chromium…]      beginnings of names of adapt/scenarios.ts, all by
+ *     default; and which senders, by default all where the scenario is compared
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,12 +11,17 @@ import { chromium } from 'playwright-core';
 import { CHROMIUM } from '../e2e/support/browser.ts';
 import { drawChart, type Series } from './adapt/chart.ts';
 import { prepareLadder } from './adapt/ladder-media.ts';
+import type { SenderName } from './adapt/lab-sender.ts';
 import { runScenario, type Sample } from './adapt/run-scenario.ts';
 import { SCENARIOS } from './adapt/scenarios.ts';
-import { judge } from './adapt/verdict.ts';
+import { judge, judgeShare, summarise, type Check } from './adapt/verdict.ts';
+import { prepareMedia } from './support/media-file.ts';
 
 const FOLDER = join(import.meta.dirname, '../output/adapt');
-const wanted = process.argv.slice(2);
+const SENDERS: readonly SenderName[] = ['ours', 'werift', 'chromium'];
+const FIXED_KBPS = 2500;
+const chosen = SENDERS.filter((name) => process.argv.includes(name));
+const wanted = process.argv.slice(2).filter((word) => !SENDERS.some((name) => name === word));
 const scenarios = SCENARIOS.filter(
   ({ name }) => wanted.length === 0 || wanted.some((start) => name.startsWith(start)),
 );
@@ -68,24 +75,36 @@ function chart(title: string, samples: readonly Sample[]): string {
   ]);
 }
 
+function tell(checks: readonly Check[]): void {
+  for (const { name, value, bound, holds } of checks)
+    process.stdout.write(`  ${holds ? 'holds ' : 'MISSED'} ${name}: ${value.toFixed(1)} (${bound})\n`);
+}
+
 mkdirSync(FOLDER, { recursive: true });
-const ladder = await prepareLadder();
+const rungs = await prepareLadder();
+const { moviePath } = await prepareMedia(FIXED_KBPS);
 const browser = await chromium.launch({
   ...CHROMIUM,
   args: [...(CHROMIUM.args ?? []), '--disable-features=WebRtcHideLocalIpsWithMdns'],
 });
 let failed = 0;
 for (const scenario of scenarios) {
-  const samples = await runScenario(scenario, ladder, browser, join(FOLDER, `${scenario.name}.trace.gz`));
-  const checks = judge(scenario, samples);
-  writeFileSync(
-    join(FOLDER, `${scenario.name}.json`),
-    JSON.stringify({ scenario, checks, samples }, null, 1),
-  );
-  writeFileSync(join(FOLDER, `${scenario.name}.svg`), chart(scenario.name, samples));
   process.stdout.write(`\n${scenario.name}\n`);
-  for (const { name, value, bound, holds } of checks)
-    process.stdout.write(`  ${holds ? 'holds ' : 'MISSED'} ${name}: ${value.toFixed(1)} (${bound})\n`);
+  const senders = chosen.length > 0 ? chosen : scenario.compared ? SENDERS : (['ours'] as const);
+  const runs: Partial<Record<SenderName, Sample[]>> = {};
+  const checks: Check[] = [];
+  for (const sender of senders) {
+    const tracePath = join(FOLDER, `${scenario.name}.trace.gz`);
+    const samples = await runScenario(scenario, sender, { rungs, moviePath, tracePath }, browser);
+    runs[sender] = samples;
+    process.stdout.write(`  ${sender.padEnd(9)}${summarise(samples)}\n`);
+    if (sender !== 'ours') continue;
+    checks.push(...judge(scenario, samples));
+    writeFileSync(join(FOLDER, `${scenario.name}.svg`), chart(scenario.name, samples));
+  }
+  checks.push(...judgeShare(scenario, runs));
+  writeFileSync(join(FOLDER, `${scenario.name}.json`), JSON.stringify({ scenario, checks, runs }, null, 1));
+  tell(checks);
   failed += checks.filter(({ holds }) => !holds).length;
 }
 await browser.close();

@@ -16,6 +16,9 @@ const PROBE_MS = 20;
 /** Three large packets and a little. */
 const MIN_PROBE_BYTES = 3600;
 const MAX_QUEUE_MS = 40;
+/** A queue that stays so long though less is sent than the link carries is another's, who leaves more room than it seems. */
+const LASTING_MS = 4000;
+const MAX_LASTING_QUEUE_MS = 150;
 
 export interface ProbeSituation {
   nowMs: number;
@@ -48,11 +51,13 @@ export class ProbePlan {
   next({ nowMs, estimateKbps, usefulKbps, wanted, queueMs }: ProbeSituation): Probe | undefined {
     if (this.#awaited && nowMs - this.#lastAtMs > RESULT_TIMEOUT_MS) this.#failed();
     const intervalMs = wanted ? Math.min(this.#intervalMs, MAX_INTERVAL_MS) : this.#intervalMs;
+    const sinceMs = nowMs - this.#lastAtMs;
+    const maxQueueMs = wanted && sinceMs > LASTING_MS ? MAX_LASTING_QUEUE_MS : MAX_QUEUE_MS;
     if (
       this.#awaited ||
-      nowMs - this.#lastAtMs < intervalMs ||
+      sinceMs < intervalMs ||
       nowMs - this.#overUsedAtMs < AFTER_OVER_USE_MS ||
-      queueMs > MAX_QUEUE_MS ||
+      queueMs > maxQueueMs ||
       usefulKbps < WORTHWHILE * estimateKbps
     )
       return undefined;

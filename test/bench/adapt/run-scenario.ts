@@ -1,11 +1,12 @@
-import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Browser } from 'playwright-core';
 import { NetworkLab } from '../../support/network-lab.ts';
-import type { LadderRung } from './ladder-media.ts';
-import type { SenderRequest, ShownStatus } from './ladder-sender.ts';
+import { BulkFlow } from './bulk-receiver.ts';
+import { startSender, type LabSender, type SenderMedia, type SenderName } from './lab-sender.ts';
+import type { ShownStatus } from './ladder-sender.ts';
 import { PageViewer, type PageFigures } from './page-viewer.ts';
 import type { Scenario } from './scenarios.ts';
 
@@ -17,23 +18,28 @@ export interface Sample {
   queueMs: number;
   shown: ShownStatus[];
   pages: PageFigures[];
+  /** Of the bulk flow, since the start. */
+  bulkBytes: number;
 }
 
-/** Runs one scenario: the device with the ladder in its own network, Chromium on this machine. */
+/** Runs one scenario: the sender in its own network, Chromium as viewer on this machine. */
 export async function runScenario(
   scenario: Scenario,
-  ladder: readonly LadderRung[],
+  senderName: SenderName,
+  media: SenderMedia,
   browser: Browser,
-  tracePath: string,
 ): Promise<Sample[]> {
   const lab = NetworkLab.create();
-  const rungs = ladder.filter(({ name }) => scenario.rungs?.includes(name) ?? true);
-  const device = new DeviceProcess(lab, rungs, tracePath);
+  const rungs = media.rungs.filter(({ name }) => scenario.rungs?.includes(name) ?? true);
   const relays: ChildProcess[] = [];
+  let device: LabSender | undefined;
+  let bulk: BulkFlow | undefined;
   try {
     const steps = scenario.steps.toSorted((a, b) => a.atSeconds - b.atSeconds);
     if (steps[0]) lab.shape(steps[0].kbps, scenario.queueMs);
     if (scenario.lossPercent > 0) lab.lose(scenario.lossPercent);
+    device = await startSender(senderName, lab, { ...media, rungs });
+    if (scenario.bulk) bulk = await BulkFlow.start(lab);
     const pages: PageViewer[] = [];
     for (let i = 0; i < scenario.viewers; i++) {
       const page = await PageViewer.open(browser);
@@ -41,12 +47,13 @@ export async function runScenario(
       await page.accept(await viaRelay(answer, scenario, relays));
       pages.push(page);
     }
-    const samples = await watch(scenario, lab, device, pages);
+    const samples = await watch(scenario, lab, device, pages, bulk);
     await Promise.all(pages.map((page) => page.close()));
     return samples;
   } finally {
     for (const relay of relays) relay.kill();
-    await device.close();
+    await bulk?.close();
+    await device?.close();
     lab.close();
   }
 }
@@ -54,8 +61,9 @@ export async function runScenario(
 async function watch(
   scenario: Scenario,
   lab: NetworkLab,
-  device: DeviceProcess,
+  device: LabSender,
   pages: readonly PageViewer[],
+  bulk: BulkFlow | undefined,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   const steps = scenario.steps.toSorted((a, b) => a.atSeconds - b.atSeconds);
@@ -72,7 +80,7 @@ async function watch(
     const kbps = steps[step]?.kbps ?? 0;
     const queueMs = kbps > 0 ? (8 * lab.backlogBytes()) / kbps : 0;
     const [shown, ...figures] = await Promise.all([device.status(), ...pages.map((page) => page.figures())]);
-    samples.push({ seconds, kbps, queueMs, shown, pages: figures });
+    samples.push({ seconds, kbps, queueMs, shown, pages: figures, bulkBytes: bulk?.bytes ?? 0 });
     const waitMs = SAMPLE_MS * samples.length - (performance.now() - beganAtMs);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
   }
@@ -98,47 +106,4 @@ async function viaRelay(
   const others = /^a=candidate:.*\r\n/gm;
   const relayed = line.replace(`${address} ${port}`, `127.0.0.1 ${String(relayPort)}`);
   return answer.replace(others, '').replace(/^a=ice-ufrag/m, `${relayed}\r\na=ice-ufrag`);
-}
-
-/** The sender, in the device's network. */
-class DeviceProcess {
-  readonly #child: ChildProcess;
-  #calls = 0;
-
-  constructor(lab: NetworkLab, rungs: readonly LadderRung[], tracePath: string) {
-    const [program = '', ...prefix] = lab.launcher;
-    const script = join(import.meta.dirname, 'ladder-sender.ts');
-    this.#child = spawn(program, [...prefix, process.execPath, script, JSON.stringify(rungs), tracePath], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    this.#child.setMaxListeners(0);
-  }
-
-  async offer(clientId: string, offer: string): Promise<string> {
-    return JSON.parse(await this.#call({ type: 'offer', clientId, offer }));
-  }
-
-  async status(): Promise<ShownStatus[]> {
-    return JSON.parse(await this.#call({ type: 'status' }));
-  }
-
-  async close(): Promise<void> {
-    if (this.#child.connected) this.#child.disconnect();
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
-  }
-
-  #call(request: SenderRequest): Promise<string> {
-    const call = this.#calls++;
-    return new Promise((resolve, reject) => {
-      const take = (message: { call: number; answer?: string; error?: string }) => {
-        if (message.call !== call) return;
-        this.#child.off('message', take);
-        if (message.error === undefined) resolve(message.answer ?? 'null');
-        else reject(new Error(message.error));
-      };
-      this.#child.on('message', take);
-      this.#child.once('exit', (code) => reject(new Error(`the sender ended with code ${code}`)));
-      this.#child.send({ call, request: JSON.stringify(request) });
-    });
-  }
 }

@@ -20,6 +20,10 @@ export interface Scenario {
   /** Rungs of the ladder that are served; all by default. */
   rungs?: string[];
   viewers: number;
+  /** A bulk flow over TCP on the same link. */
+  bulk?: boolean;
+  /** Compared with stock werift's sender at a fixed rate and with Chromium's own. */
+  compared?: boolean;
 }
 
 const plain = { queueMs: 300, lossPercent: 0, roundTripMs: 0, jitterMs: 0, viewers: 1 };
@@ -29,6 +33,7 @@ export const SCENARIOS: Scenario[] = [
     ...plain,
     name: 'bottleneck',
     seconds: 80,
+    compared: true,
     steps: [
       { atSeconds: 0, kbps: 3000, expected: 'high' },
       { atSeconds: 20, kbps: 1000, expected: 'middle' },
@@ -45,6 +50,7 @@ export const SCENARIOS: Scenario[] = [
       lossPercent,
       roundTripMs,
       rungs: ['high'],
+      compared: lossPercent === 5 && roundTripMs === 60,
     })),
   ),
   {
@@ -55,6 +61,17 @@ export const SCENARIOS: Scenario[] = [
     roundTripMs: 100,
     jitterMs: 30,
     rungs: ['high'],
+  },
+  { ...plain, name: 'tcp', seconds: 60, steps: [{ atSeconds: 0, kbps: 3000 }], bulk: true, compared: true },
+  {
+    ...plain,
+    name: 'trickle',
+    seconds: 60,
+    steps: [
+      { atSeconds: 0, kbps: 3000, expected: 'high' },
+      { atSeconds: 15, kbps: 70 },
+      { atSeconds: 40, kbps: 3000, expected: 'high' },
+    ],
   },
   { ...plain, name: 'shared', seconds: 60, steps: [{ atSeconds: 0, kbps: 3000 }], viewers: 2 },
 ];

@@ -1,4 +1,5 @@
 import type { Sample } from './run-scenario.ts';
+import type { SenderName } from './lab-sender.ts';
 import type { Scenario } from './scenarios.ts';
 
 /** One bound of a scenario and what was measured. */
@@ -48,6 +49,38 @@ export function judge(scenario: Scenario, samples: readonly Sample[]): Check[] {
     ];
   }
   return [];
+}
+
+/** Against a bulk flow: what Chromium's own sender gets of the same link is the measure. */
+export function judgeShare(
+  { bulk }: Scenario,
+  runs: Partial<Record<SenderName, readonly Sample[]>>,
+): Check[] {
+  if (bulk !== true || !runs.ours || !runs.chromium) return [];
+  return [atLeast("ours to Chromium's own", receivedKbps(runs.ours) / receivedKbps(runs.chromium), 0.8)];
+}
+
+/** One line of figures that every sender has. */
+export function summarise(samples: readonly Sample[]): string {
+  const { seconds, pages, bulkBytes } = samples.at(-1)!;
+  const queues = samples.map(({ queueMs }) => queueMs).toSorted((a, b) => a - b);
+  const each = pages.map(
+    ({ freezeCount, totalFreezesMs, framesDecoded }, i) =>
+      `${receivedKbps(samples, i).toFixed(0)} kbps, ${(framesDecoded / seconds).toFixed(1)} fps, ${freezeCount} freezes, ${(totalFreezesMs / (10 * seconds)).toFixed(1)} % frozen`,
+  );
+  const bulk =
+    bulkBytes > 0
+      ? `; bulk flow ${((8 * (bulkBytes - samples[0]!.bulkBytes)) / 1000 / seconds).toFixed(0)} kbps`
+      : '';
+  return `${each.join(' | ')}; queue p95 ${queues[Math.floor(0.95 * queues.length)]!.toFixed(0)} ms${bulk}`;
+}
+
+/** After the start. */
+function receivedKbps(samples: readonly Sample[], viewer = 0): number {
+  const from = startOf(samples)!;
+  const to = samples.at(-1)!;
+  const bytes = to.pages[viewer]!.bytesReceived - from.pages[viewer]!.bytesReceived;
+  return (8 * bytes) / 1000 / (to.seconds - from.seconds);
 }
 
 function startOf(samples: readonly Sample[]): Sample | undefined {

@@ -154,6 +154,8 @@ describe('two cameras with three renditions each fit the smallest transport', { 
       viewers: 10,
       rendition: 'medium',
       lastFrameAt: Date.now(),
+      slowest: { estimateKbps: 100_000, reach: 'keyframes' },
+      recording: { state: 'reconnecting', reason: 'the peer is silent '.repeat(20) },
     };
     const shadow = shadowOf('kvs-webrtc-status');
     const status = new DeviceStatus({

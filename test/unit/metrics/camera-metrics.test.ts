@@ -139,6 +139,7 @@ describe('what viewers are sent', () => {
     metrics.viewerJoined(viewer);
     metrics.measureLinks();
     viewer.estimateKbps = 3100;
+    viewer.reach = 'thinned';
     viewer.tracks = [
       stats({ payloadBytes: 250_000, roundTripMs: 30, fractionLost: 0.01, jitterMs: 2 }),
       stats({ payloadBytes: 0, roundTripMs: 40, fractionLost: 0 }),
@@ -150,6 +151,7 @@ describe('what viewers are sent', () => {
     assert.deepEqual(values('packetLoss'), [1]);
     assert.deepEqual(values('jitter'), [2]);
     assert.deepEqual(values('estimatedBandwidth'), [3100]);
+    assert.equal(sample('viewersReduced'), 1);
   });
 });
 

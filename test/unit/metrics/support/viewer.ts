@@ -34,6 +34,7 @@ export class Viewer implements ViewerSource {
   tracks: RtpSenderStats[] = [];
   route: string | undefined;
   estimateKbps: number | undefined;
+  reach = 'full';
 
   constructor(clientId: string) {
     this.clientId = clientId;
