@@ -2,6 +2,7 @@ import { NOT_RECEIVED, type TransportFeedback } from '../rtcp-types.ts';
 import { AcknowledgedRate } from './acknowledged-rate.ts';
 import { Arrivals } from './arrivals.ts';
 import { DelayDetector, type LinkUse } from './delay-detector.ts';
+import { FeedbackSilence } from './feedback-silence.ts';
 import { LossBound, type LossSituation } from './loss-bound.ts';
 import { PacketGroups } from './packet-groups.ts';
 import { ProbePlan, type Probe } from './probe-plan.ts';
@@ -77,6 +78,7 @@ export class BandwidthEstimator {
   readonly #loss = new LossBound();
   readonly #queue = new QueueDelay();
   readonly #plan = new ProbePlan();
+  readonly #silence = new FeedbackSilence();
   #probe: Probe | undefined;
   #result: ProbeResult | undefined;
   #firstSentMs = -Infinity;
@@ -104,6 +106,15 @@ export class BandwidthEstimator {
     }
     this.#sent.add(transportSequence, bytes, atMs, probe);
     this.#sentRate.add(bytes, atMs);
+    if (this.#hasFeedback && this.#silence.onSent(atMs)) this.#halve(atMs);
+  }
+
+  /** A link that nothing is heard from may be dead: what is sent into it only fills its queue. */
+  #halve(nowMs: number): void {
+    const { kbps } = this.estimate;
+    if (kbps === undefined) return;
+    this.#rate.set(kbps / 2, nowMs);
+    this.#publish();
   }
 
   /** Sound alone makes no burst: the probe begins again until there is one. */
@@ -121,6 +132,7 @@ export class BandwidthEstimator {
       this.#detector.reset();
     }
     this.#feedbackAtMs = nowMs;
+    this.#silence.onFeedback();
     this.#arrivals.clear();
     let missing = 0;
     for (let i = 0; i < count; i++) {
@@ -200,6 +212,11 @@ export class BandwidthEstimator {
     estimate.use = this.#use;
     estimate.queueMs = this.#queue.ms;
     estimate.loss = this.#loss.loss;
+    this.#publish();
+  }
+
+  #publish(): void {
+    const { estimate } = this;
     const kbps = Math.min(this.#rate.kbps ?? Infinity, this.#loss.kbps, this.#receiverKbps);
     if (kbps === Infinity) return;
     estimate.kbps = Math.min(this.#maxKbps, Math.max(this.#minKbps, kbps));

@@ -4,25 +4,19 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MediaStream } from '../../../src/rtp/media-stream.ts';
+import type { SrtpKeys } from '../../../src/rtp/srtp-keys.ts';
 import { systemRandom } from '../../../src/runtime/random.ts';
 import { negotiate } from '../../../src/webrtc/negotiate.ts';
 import { RtpSession } from '../../../src/webrtc/rtp-session.ts';
 import { parseOffer } from '../../../src/webrtc/sdp.ts';
-import type { SrtpSessionKeys } from '../../../src/webrtc/secure-transport.ts';
 import { ShownRendition } from '../../../src/webrtc/shown-rendition.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 const OFFER = readFileSync(join(import.meta.dirname, 'fixtures', 'chrome-156.sdp'), 'utf8');
 const CAMERA = { video: 'h264', audio: 'opus', dataChannel: false, talk: false, twcc: true } as const;
 
-function keys(): SrtpSessionKeys {
-  const random = () =>
-    ({
-      profile: 'AES_CM_128_HMAC_SHA1_80',
-      masterKey: randomBytes(16),
-      masterSalt: randomBytes(14),
-    }) as const;
-  return { local: random(), remote: random() };
+function keys(): SrtpKeys {
+  return { profile: 'AES_CM_128_HMAC_SHA1_80', masterKey: randomBytes(16), masterSalt: randomBytes(14) };
 }
 
 /** A connected viewer with sound and picture; `capture` gives it one of each, `sent` tells which of them left. */
@@ -39,7 +33,7 @@ function connected() {
     if (type < 192 || type > 223) ssrcs.push(Buffer.from(packet).readUInt32BE(8));
   };
   const transport = { send, busy: () => false, onPacket: () => {}, selectedPair: () => undefined };
-  const session = new RtpSession(keys(), transport, clock, systemRandom, shown);
+  const session = new RtpSession({ local: keys(), remote: keys() }, transport, clock, systemRandom, shown);
   const local = { cname: 'camera', streamId: 'camera' };
   session.start(
     negotiate(parseOffer(OFFER), CAMERA).decisions.flatMap((decision) => {

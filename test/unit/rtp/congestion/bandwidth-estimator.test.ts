@@ -69,6 +69,25 @@ describe('bandwidth estimator', () => {
     assert.ok(kbpsOf(network) < 1700, `${kbpsOf(network)} kbps`);
   });
 
+  test('while nothing is heard of a link its estimate falls, and comes back with it; a pause is no outage', () => {
+    const network = new SimulatedLink({ kbps: 3000 });
+    network.run(5000, 2600, 3400);
+    const before = kbpsOf(network);
+    network.run(10_000, 0);
+    network.run(100, 2600);
+    assert.ok(kbpsOf(network) > 0.9 * before, `${kbpsOf(network)} kbps after a pause`);
+    network.link.loss = 1;
+    network.run(1500, 2600);
+    assert.ok(kbpsOf(network) > 0.9 * before, `${kbpsOf(network)} kbps after a moment`);
+    network.run(4000, 2600);
+    assert.ok(kbpsOf(network) < before / 8, `${kbpsOf(network)} kbps in the outage`);
+    network.run(60_000, 250);
+    assert.ok(kbpsOf(network) >= 30, `${kbpsOf(network)} kbps`);
+    network.link.loss = 0;
+    network.run(10_000, () => Math.max(250, Math.min(2600, kbpsOf(network) / 1.1)), 3400);
+    assert.ok(kbpsOf(network) > 2500, `${kbpsOf(network)} kbps after it`);
+  });
+
   test('100 ms there and back with 30 ms of jitter: no over-use in a minute', () => {
     const network = new SimulatedLink({ kbps: 10_000, delayMs: 50, jitterMs: 30 });
     let overUses = 0;
