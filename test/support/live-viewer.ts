@@ -50,6 +50,13 @@ export class LiveViewer {
     return this.#longestGap;
   }
 
+  /** Forgets what it has seen so far. */
+  begin(): void {
+    this.pictures = 0;
+    this.lost = 0;
+    this.#longestGap = { ms: 0, endedAt: 0 };
+  }
+
   /** Says goodbye and leaves. */
   close(): void {
     this.#viewer.close();
@@ -81,7 +88,7 @@ export class LiveViewer {
     // The marker is on the last packet of a picture (RFC 6184).
     if (type < 0x80) return;
     const now = performance.now();
-    if (this.pictures > 0) this.#noteGap(now);
+    if (this.#lastPictureAtMs > 0) this.#noteGap(now);
     this.pictures += 1;
     this.#lastPictureAtMs = now;
     this.#firstPicture.resolve();

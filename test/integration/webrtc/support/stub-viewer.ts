@@ -4,6 +4,7 @@ import { systemClock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import { IceAgent } from '../../../../src/webrtc/ice/ice-agent.ts';
 import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
+import { DataChannels } from '../../../../src/webrtc/sctp/data-channels.ts';
 import {
   certificateFingerprint,
   DtlsAssociation,
@@ -13,6 +14,13 @@ import { localIce, transportOf } from '../../../support/local-ice.ts';
 
 const ice = localIce();
 
+const DATA_SECTION = [
+  'm=application 9 UDP/DTLS/SCTP webrtc-datachannel',
+  'c=IN IP4 0.0.0.0',
+  'a=mid:1',
+  'a=sctp-port:5000',
+];
+
 /** A viewer as cheap as it can be: real ICE and DTLS, the least SDP, packets only counted. */
 export class StubViewer {
   readonly clientId: string;
@@ -20,6 +28,7 @@ export class StubViewer {
   packets = 0;
   lastPacketAt = 0;
   longestGapMs = 0;
+  channels: DataChannels | undefined;
   readonly #certificate: DtlsCertificate;
   readonly #ice: IceAgent;
   readonly #dtls: DtlsAssociation;
@@ -45,7 +54,26 @@ export class StubViewer {
       certificate,
       (datagram) => this.#ice.send(datagram),
       () => this.#events.emit('closed'),
+      false,
+      (data) => this.channels?.receive(data),
     );
+  }
+
+  /** Data channels, from now on; to be called before `offer`. */
+  withChannels(): DataChannels {
+    this.channels = new DataChannels({
+      dtlsRole: 'client',
+      localPort: 5000,
+      remotePort: 5000,
+      maxMessageBytes: 262_144,
+      remoteMaxMessageBytes: 262_144,
+      clock: systemClock,
+      random: systemRandom,
+      send: (packet) => this.#dtls.sendData(packet),
+      onChannel: () => {},
+      onClosed: () => {},
+    });
+    return this.channels;
   }
 
   async offer(servers: readonly IceServer[] = []): Promise<string> {
@@ -58,7 +86,7 @@ export class StubViewer {
       `o=- ${this.#sessionId} 2 IN IP4 127.0.0.1`,
       's=-',
       't=0 0',
-      'a=group:BUNDLE 0',
+      `a=group:BUNDLE 0${this.channels ? ' 1' : ''}`,
       'm=video 9 UDP/TLS/RTP/SAVPF 96',
       'c=IN IP4 0.0.0.0',
       'a=mid:0',
@@ -73,6 +101,7 @@ export class StubViewer {
       `a=fingerprint:${algorithm} ${value}`,
       'a=setup:actpass',
       ...this.#ice.candidates().map((candidate) => `a=${candidate}`),
+      ...(this.channels ? DATA_SECTION : []),
       '',
     ].join('\r\n');
   }
@@ -92,6 +121,7 @@ export class StubViewer {
     this.#remoteCandidates = undefined;
     await connected;
     await this.#dtls.handshake('client', [remote.fingerprint], systemClock);
+    this.channels?.start();
   }
 
   async packetsReceived(count: number, timeoutMs = 5_000): Promise<void> {
