@@ -77,19 +77,8 @@ export class CameraChannel {
   #capturedPictures = 0;
 
   constructor(options: CameraChannelOptions) {
-    const {
-      name,
-      config,
-      createCamera,
-      channel,
-      stunServers,
-      createSignaling,
-      createTransport,
-      clock,
-      random,
-      log,
-      onStatus,
-    } = options;
+    const { name, config, createCamera, channel, stunServers, createSignaling, createTransport } = options;
+    const { clock, random, log, onStatus } = options;
     this.name = name;
     this.#options = options;
     this.#config = config;
@@ -156,6 +145,7 @@ export class CameraChannel {
         };
       },
       onReach: onStatus,
+      openChannels: () => this.#config.dataChannel.open,
       onChannel: (opened, session) => this.#control.serve(opened, session),
       onAudio: (packet, session) => this.#control.hear(packet, session),
       clock,
@@ -243,6 +233,7 @@ export class CameraChannel {
       offers,
       refused,
       malformed,
+      control: this.#control.counters,
       ...(this.#recording && { recording: this.#recording.condition }),
     };
   }

@@ -36,6 +36,7 @@ export class CameraControl {
   readonly #labels: ChannelLabels<ViewerSession>;
   readonly #config: () => CameraConfig;
   readonly #talkback: Talkback;
+  readonly #control: Control<ViewingViewer>;
 
   constructor(options: CameraControlOptions) {
     const { camera, config, ffmpeg, leasePicture, others, clock, log } = options;
@@ -56,7 +57,7 @@ export class CameraControl {
       },
       clock,
     });
-    const control = new Control<ViewingViewer>({
+    this.#control = new Control<ViewingViewer>({
       camera,
       methods: { ...viewMethods(), snapshot: snapshotMethod(this.#snapshots), ...actions.methods() },
       actions: actions.names,
@@ -67,10 +68,15 @@ export class CameraControl {
     this.#labels = new ChannelLabels({
       handlers: {
         ...others,
-        [CONTROL_LABEL]: (channel, session) => control.serve(channel, viewOf(session)),
+        [CONTROL_LABEL]: (channel, session) => this.#control.serve(channel, viewOf(session)),
       },
       echoesOthers: () => config().dataChannel.echo,
     });
+  }
+
+  /** Of requests, since the agent's start. */
+  get counters(): Readonly<Control<ViewingViewer>['counters']> {
+    return this.#control.counters;
   }
 
   /** A viewer has opened a data channel. */

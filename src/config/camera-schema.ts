@@ -89,10 +89,11 @@ export const cameraShape: Shape<CameraKeys> = {
     max: { doc: 'Viewers served at once.', format: whole(1, 10), default: 10, scope: 'shadow' },
   },
   dataChannel: {
-    enabled: {
-      doc: 'Accept data channels.',
-      format: flag,
-      default: true,
+    enabled: { doc: 'Accept data channels.', format: flag, default: true, scope: 'shadow' },
+    open: {
+      doc: 'Labels of reliable data channels that the agent opens to every viewer that has data channels, e.g. `control`: for viewers that open none.',
+      format: orNone(list(text('label', 'labels of 1 to 64 characters', /^.{1,64}$/))),
+      default: [],
       scope: 'shadow',
     },
     echo: {

@@ -51,6 +51,8 @@ export interface CameraConfig {
   viewers: { max: number };
   dataChannel: {
     enabled: boolean;
+    /** Labels of channels that the agent opens to every viewer. */
+    open: string[];
     /** What comes on channels that nobody here knows is sent back. */
     echo: boolean;
   };

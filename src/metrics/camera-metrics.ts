@@ -22,6 +22,8 @@ export interface CameraCondition {
   offers: number;
   refused: number;
   malformed: number;
+  /** What viewers asked for over the data channel. */
+  control: { requests: number; malformed: number; refused: number; dropped: number };
   /** Absent where the camera is not recorded. */
   recording?: RecordingCondition;
 }
@@ -142,7 +144,7 @@ export class CameraMetrics {
   }
 
   #conditionSamples(): Sample[] {
-    const { camera, signaling, offers, refused, malformed, capturedFrames, capturedPictures, recording } =
+    const { camera, signaling, offers, refused, malformed, control, recording, ...captured } =
       this.#options.condition();
     return [
       ...this.#recording.samples(recording),
@@ -151,8 +153,8 @@ export class CameraMetrics {
       ...gauge('signalingConnected', signaling.connected ? 1 : 0),
       counter('captureRestarts', camera.restarts),
       counter('captureStalls', camera.stalls),
-      counter('capturedFrames', capturedFrames),
-      counter('capturedPictures', capturedPictures, 'Count', {
+      counter('capturedFrames', captured.capturedFrames),
+      counter('capturedPictures', captured.capturedPictures, 'Count', {
         name: 'captureFrameRate',
         unit: 'Count/Second',
         scale: 1,
@@ -162,6 +164,10 @@ export class CameraMetrics {
       counter('offers', offers),
       counter('viewersRefused', refused),
       counter('offersMalformed', malformed),
+      counter('controlRequests', control.requests),
+      counter('controlRequestsMalformed', control.malformed),
+      counter('controlRequestsRefused', control.refused),
+      counter('controlRequestsDropped', control.dropped),
     ];
   }
 

@@ -46,7 +46,9 @@ export interface MasterOptions {
   onSession: (session: ViewerSession) => (end: SessionEnd) => void;
   /** Some viewer's link lets through more, or less, of the picture than before. */
   onReach?: () => void;
-  /** A viewer has opened a data channel: the channel's listeners are to be set during the call. */
+  /** Labels of data channels that are opened to each viewer that has any. */
+  openChannels?: () => readonly string[];
+  /** A data channel is there, opened by the viewer or to it: the channel's listeners are to be set during the call. */
   onChannel: (channel: DataChannel, session: ViewerSession) => void;
   /** What a viewer says, where it may. */
   onAudio: (packet: AudioPacket, session: ViewerSession) => void;
@@ -194,6 +196,7 @@ export class Master {
       signaling,
       createTransport,
       iceServers,
+      openChannels,
       onChannel,
       onAudio,
       onReach,
@@ -212,6 +215,7 @@ export class Master {
       iceServers,
       sendAnswer: (answer) => signaling.sendAnswer(clientId, answer),
       sendCandidate: (candidate) => signaling.sendCandidate(clientId, candidate),
+      openChannels: openChannels?.() ?? [],
       onChannel: (channel) => onChannel(channel, session),
       onAudio: (packet) => onAudio(packet, session),
       ...(onReach && { onReach }),

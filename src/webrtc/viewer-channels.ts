@@ -12,7 +12,9 @@ import type { SecureTransport } from './secure-transport.ts';
 export interface ViewerChannelsOptions {
   transport: SecureTransport;
   dtlsRole: 'client' | 'server';
-  /** The viewer has opened one: the listeners are to be set during the call. */
+  /** Labels of those that we open, reliable and ordered. */
+  openChannels?: readonly string[];
+  /** One is there, opened by the viewer or by us: the listeners are to be set during the call. */
   onChannel: (channel: DataChannel) => void;
   clock: Clock;
   random: Random;
@@ -22,6 +24,7 @@ export interface ViewerChannelsOptions {
 /** RFC 8841 section 6.1: what a peer takes that does not say. 0 says: anything. */
 const DEFAULT_MAX_MESSAGE_BYTES = 65_536;
 const MAX_EARLY_PACKETS = 16;
+const RELIABLE = { protocol: '', ordered: true, maxRetransmits: undefined, maxLifetimeMs: undefined };
 
 /** The data channels of one viewer. SCTP is loaded when a viewer that wants them is connected: most devices never need it. */
 export class ViewerChannels {
@@ -62,7 +65,7 @@ export class ViewerChannels {
   }
 
   async #load({ sctpPort, maxMessageSize }: OfferedMedia): Promise<void> {
-    const { transport, dtlsRole, onChannel, clock, random, log } = this.#options;
+    const { transport, dtlsRole, openChannels = [], onChannel, clock, random, log } = this.#options;
     const early: Buffer[] = [];
     transport.onData = (packet) => void (early.length < MAX_EARLY_PACKETS && early.push(packet));
     const { DataChannels } = await import('./sctp/data-channels.ts');
@@ -76,6 +79,9 @@ export class ViewerChannels {
       clock,
       random,
       send: (packet) => transport.sendData(packet),
+      onEstablished: () => {
+        for (const label of openChannels) onChannel(channels.create({ label, ...RELIABLE }));
+      },
       onChannel,
       onClosed: (fault) => log.debug({ fault }, 'data channels closed'),
     });

@@ -29,7 +29,9 @@ export interface ViewerSessionOptions {
   sendCandidate: (candidate: string) => void;
   /** Set where the peer is no viewer, but records. */
   recorder?: Recorder;
-  /** The viewer has opened a data channel: its listeners are to be set during the call. */
+  /** Labels of the data channels that we open, reliable and ordered. */
+  openChannels?: readonly string[];
+  /** A data channel is there, opened by the viewer or by us: its listeners are to be set during the call. */
   onChannel: (channel: DataChannel) => void;
   /** What the viewer says, where it may. */
   onAudio: (packet: AudioPacket) => void;

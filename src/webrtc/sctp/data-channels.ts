@@ -17,6 +17,7 @@ export interface DataChannelsOptions {
   clock: Clock;
   random: Random;
   send: (packet: Buffer) => void;
+  onEstablished?: () => void;
   /** The peer has opened one: the listeners are to be set during the call. */
   onChannel: (channel: DataChannel) => void;
   onClosed: (fault: string | undefined) => void;
@@ -113,6 +114,7 @@ export class DataChannels {
     this.#isEstablished = true;
     this.#begin?.cancel();
     for (const channel of this.#waiting.splice(0)) this.#announce(channel);
+    this.#options.onEstablished?.();
   }
 
   #announce(channel: DataChannel): void {

@@ -24,7 +24,7 @@ test('a camera needs no more than a source; everything else has a default', () =
     prewarm: false,
     idleGraceSeconds: 10,
     viewers: { max: 10 },
-    dataChannel: { enabled: true, echo: false },
+    dataChannel: { enabled: true, open: [], echo: false },
     control: { allowed: ['view', 'snapshot'], operators: [] },
     talk: { enabled: false, mode: 'one', device: 'default', file: '', command: [] },
     twcc: { enabled: true },

@@ -36,6 +36,7 @@ beforeEach(() => {
       offers: 4,
       refused: 1,
       malformed: 0,
+      control: { requests: 9, malformed: 2, refused: 1, dropped: 0 },
     }),
     durations: new Durations(systemRandom, clock),
     onEvent: (event) => events.push(event),

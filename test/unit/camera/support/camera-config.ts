@@ -14,7 +14,7 @@ export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}):
     prewarm: false,
     idleGraceSeconds: 5,
     viewers: { max: 10 },
-    dataChannel: { enabled: true, echo: false },
+    dataChannel: { enabled: true, open: [], echo: false },
     control: { allowed: ['view', 'snapshot'], operators: [] },
     talk: { enabled: false, mode: 'one', device: 'default', file: '', command: [] },
     twcc: { enabled: true },
