@@ -29,7 +29,8 @@ export async function judgeRecording(path: string, width: number): Promise<Judge
   const strips = await decodePictures(path, `crop=${cell * 64}:${cell}:0:0,scale=64:1:flags=area`);
   const flashes = await decodePictures(path, 'crop=iw/16:iw/16:iw-iw/12:ih-iw/12,scale=1:1:flags=area');
   const times = await pictureTimesMs(path);
-  const samples = `-af aresample=async=1:first_pts=0 -ac 1 -ar ${SAMPLE_RATE} -f f32le pipe:1`;
+  // Sound stands where its stamps say, be it a millisecond.
+  const samples = `-af aresample=async=1:min_hard_comp=0.002:first_pts=0 -ac 1 -ar ${SAMPLE_RATE} -f f32le pipe:1`;
   const sound = await decode(path, '0:a', samples.split(' '));
   const flashTimes = times.filter((_, i) => bright(flashes, i) && i > 0 && !bright(flashes, i - 1));
   return {
