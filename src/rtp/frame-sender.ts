@@ -14,6 +14,8 @@ const UNKNOWN_FRAME_MS = 33;
 const OVERTAKEN_MS = 100;
 /** A picture that waits this long for its turn means a link too small: the rest of its GOP is left out. */
 const MAX_BEHIND_MS = 400;
+/** Each viewer gets so much of a picture before any gets more: a whole key frame takes a millisecond a viewer. */
+const HEAD_PACKETS = 12;
 
 /** stopped: sends nothing; waiting: for a key frame; live: each frame as it comes, after a replay if there is one. */
 type Mode = 'stopped' | 'waiting' | 'live';
@@ -126,6 +128,10 @@ export class FrameSender implements FrameSink {
     }
     if (this.#refreshWanted && !frame.keyframe && this.#nextFrame === frame.index && this.#tryRefresh())
       return;
+    this.#advance(HEAD_PACKETS);
+  }
+
+  afterFrame(): void {
     this.#advance();
   }
 
@@ -157,18 +163,20 @@ export class FrameSender implements FrameSink {
     this.#replayEnd = 0;
   }
 
-  /** Sends what the pacer allows, and the rest later. */
-  #advance(): void {
+  /** Sends what the pacer allows, and the rest later; `mostPackets` and no more. */
+  #advance(mostPackets = Infinity): void {
     const { stream } = this;
-    while (this.#mode === 'live' && this.#nextFrame < stream.nextIndex) {
+    let left = mostPackets;
+    while (left > 0 && this.#mode === 'live' && this.#nextFrame < stream.nextIndex) {
       const frame = stream.frame(this.#nextFrame);
       if (frame === undefined || this.#isTooLate(frame)) {
         this.#mode = 'waiting';
         return;
       }
       const from = this.#nextPayload;
-      const to = stream.isVideo ? this.#affordable(frame, from) : frame.payloads.count;
+      const to = Math.min(from + left, stream.isVideo ? this.#affordable(frame, from) : frame.payloads.count);
       if (to === from) return this.#pacer.wait(() => this.#advance());
+      left -= to - from;
       const isWhole = to === frame.payloads.count;
       this.#sendPart(frame, from, to);
       this.#nextPayload = isWhole ? 0 : to;
@@ -192,6 +200,7 @@ export class FrameSender implements FrameSink {
   /** One past the last payload that may leave now. */
   #affordable(frame: Frame, from: number): number {
     const { count, lengths } = frame.payloads;
+    if (this.#pacer.isWide && frame.index === this.stream.nextIndex - 1) return count;
     let allowance = this.#pacer.allowance;
     let to = from;
     while (to < count && allowance > 0) allowance -= lengths[to++]!;

@@ -22,6 +22,8 @@ export interface Frame {
 /** Takes every frame of the streams it is attached to, as it comes. */
 export interface FrameSink {
   onFrame(frame: Frame, stream: MediaStream): void;
+  /** Every sink has had its `onFrame`: what a sink left for later, so that the others need not wait, may be done now. */
+  afterFrame?(): void;
 }
 
 /** Frames from the last key frame on; the next one continues it. */
@@ -141,6 +143,7 @@ export class MediaStream {
     this.#bytes += payloads.bytes;
     this.#evict(frame.pushedAtMs);
     for (const sink of this.#sinks) sink.onFrame(frame, this);
+    for (const sink of this.#sinks) sink.afterFrame?.();
     return true;
   }
 

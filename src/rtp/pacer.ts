@@ -15,6 +15,8 @@ const MIN_WAIT_MS = 1;
  * allows. One timer at most, and none while the picture keeps within the budget.
  */
 export class Pacer {
+  /** The link shows no end: the newest picture leaves whole and at once, and delays none after it. */
+  isWide = false;
   readonly #clock: Clock;
   #rateKbps: number;
   /** Bytes that may leave now; negative after a packet that took more. */

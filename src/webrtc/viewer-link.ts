@@ -9,6 +9,10 @@ const PACE = 1.2;
 const EMPTYING_PACE = 0.8;
 const EMPTYING_QUEUE_MS = 80;
 const MIN_PACE_KBPS = 100;
+/** No pace is needed where the estimate leaves so much room, and nothing told of the link's end for so long. */
+const ROOM = 1.5;
+const FULL_MS = 30_000;
+const FULL_LOSS = 0.02;
 /** A viewer far away gets its first picture with some care: nothing is known of the link yet. */
 const NEAR_MS = 15;
 const FAR_FIRST_KBPS = 8000;
@@ -32,6 +36,8 @@ export class ViewerLink {
   readonly #user: LinkUser;
   readonly #estimator: BandwidthEstimator;
   #timer: Timer | undefined;
+  /** When the link was last seen full. */
+  #fullAtMs = -Infinity;
 
   /** @param roundTripMs Of the connectivity checks, where it is known. */
   constructor(clock: Clock, user: LinkUser, roundTripMs: number | undefined) {
@@ -72,7 +78,15 @@ export class ViewerLink {
     const { kbps = 0, queueMs } = estimate;
     const pace = queueMs > EMPTYING_QUEUE_MS ? EMPTYING_PACE : PACE;
     this.pacer.rateKbps = Math.max(MIN_PACE_KBPS, pace * kbps);
+    this.pacer.isWide = this.#isWide(estimate);
     this.#user.onEstimate(estimate);
+  }
+
+  #isWide({ kbps = 0, queueMs, use, loss, sentKbps }: Readonly<BandwidthEstimate>): boolean {
+    const nowMs = this.#clock.monotonic();
+    if (use === 'over' || queueMs > EMPTYING_QUEUE_MS || loss > FULL_LOSS) this.#fullAtMs = nowMs;
+    if (nowMs - this.#fullAtMs < FULL_MS) return false;
+    return kbps >= ROOM * Math.max(sentKbps, this.#user.wish().usefulKbps);
   }
 
   #probe(): void {

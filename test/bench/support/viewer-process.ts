@@ -4,31 +4,31 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { learnMappings, type Mappings } from './departures.ts';
 import { answerRequests } from './ipc.ts';
-import { LatencyRecorder } from './latency-recorder.ts';
 import { LightViewer, type LightViewerOptions } from './light-viewer.ts';
 import type { SourceCounts } from './packet-counter.ts';
 
 type ViewerRequest =
-  | { type: 'offer'; id: string; options: LightViewerOptions & { latencies?: boolean } }
+  | { type: 'offer'; id: string; options: LightViewerOptions }
   | { type: 'accept'; id: string; answer: string }
   | { type: 'listen'; id: string }
   | { type: 'counts' }
-  | { type: 'latencies' }
+  | { type: 'mappings' }
   | { type: 'close' };
 
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 
 const viewers = new Map<string, LightViewer>();
 const plain = new Map<string, { socket: Socket; packets: number; bytes: number }>();
-const latency = new LatencyRecorder();
+const mappings: Mappings = {};
 
 async function handle(request: ViewerRequest): Promise<unknown> {
   switch (request.type) {
     case 'offer': {
       const viewer = new LightViewer(request.options);
       viewers.set(request.id, viewer);
-      if (request.options.latencies) latency.watch(viewer);
+      learnMappings(viewer, mappings);
       return viewer.offer();
     }
     case 'accept':
@@ -37,8 +37,8 @@ async function handle(request: ViewerRequest): Promise<unknown> {
       return listen(request.id);
     case 'counts':
       return counts();
-    case 'latencies':
-      return latency.take();
+    case 'mappings':
+      return mappings;
     default:
       return close();
   }

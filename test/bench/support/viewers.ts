@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import type { Mappings } from './departures.ts';
 import { ChildCalls } from './ipc.ts';
-import type { Latencies } from './latency-recorder.ts';
 import type { LightViewerOptions } from './light-viewer.ts';
 import type { SourceCounts } from './packet-counter.ts';
 
@@ -30,7 +30,7 @@ export class Viewers {
   async add(
     id: string,
     exchange: (offer: string) => Promise<string>,
-    options: LightViewerOptions & { latencies?: boolean } = {},
+    options: LightViewerOptions = {},
   ): Promise<void> {
     const offer: string = JSON.parse(await this.#child.call({ type: 'offer', id, options }));
     const answer = await exchange(offer);
@@ -55,9 +55,10 @@ export class Viewers {
     };
   }
 
-  async latencies(): Promise<Latencies> {
-    const latencies: Latencies = JSON.parse(await this.#child.call({ type: 'latencies' }));
-    return latencies;
+  /** What every sender's timestamps stand for. */
+  async mappings(): Promise<Mappings> {
+    const mappings: Mappings = JSON.parse(await this.#child.call({ type: 'mappings' }));
+    return mappings;
   }
 
   async close(): Promise<void> {
