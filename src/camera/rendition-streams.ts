@@ -13,6 +13,7 @@ export class RenditionStreams {
   readonly #streams = new Map<string, MediaStream>();
   readonly #listeners = new Set<() => void>();
   #config: CameraConfig;
+  #list: readonly OfferedRendition[] = [];
 
   /** @param want Has a rendition produced until released. */
   constructor(config: CameraConfig, clock: Clock, want: (name: string) => { release(): void }) {
@@ -24,7 +25,7 @@ export class RenditionStreams {
 
   /** Best first, never empty. */
   list(): readonly OfferedRendition[] {
-    return Object.entries(this.#config.video.renditions).map(([name, rendition]) => ({ name, ...rendition }));
+    return this.#list;
   }
 
   /** @throws Error for a name that is not in the list. */
@@ -63,7 +64,9 @@ export class RenditionStreams {
   }
 
   #open(): void {
-    const names = this.list().map(({ name }) => name);
+    const { renditions } = this.#config.video;
+    this.#list = Object.entries(renditions).map(([name, rendition]) => ({ name, ...rendition }));
+    const names = this.#list.map(({ name }) => name);
     for (const name of this.#streams.keys()) if (!names.includes(name)) this.#streams.delete(name);
     for (const name of names) {
       if (this.#streams.has(name)) continue;

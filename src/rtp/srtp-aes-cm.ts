@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { AesCmKeyStream } from './aes-cm-key-stream.ts';
 import { hmacPad } from './hmac-sha1.ts';
+import { KeyStreamAhead, MAX_AHEAD_BYTES } from './key-stream-ahead.ts';
 import { HEADROOM_BYTES, type PacketBatch } from './packet-batch.ts';
 import type { SessionKeys } from './srtp-keys.ts';
 
@@ -19,11 +20,13 @@ const outerInput = Buffer.allocUnsafeSlow(SHA1_BLOCK_BYTES + SHA1_BYTES);
 export class AesCmProtector {
   readonly tagBytes = TAG_BYTES;
   readonly #keyStream: AesCmKeyStream;
+  readonly #ahead: KeyStreamAhead;
   readonly #innerPad: Uint32Array;
   readonly #outerPad: Buffer;
 
   constructor(keys: SessionKeys) {
     this.#keyStream = new AesCmKeyStream(keys.encryptionKey, keys.salt);
+    this.#ahead = new KeyStreamAhead(this.#keyStream);
     this.#innerPad = new Uint32Array(Uint8Array.from(hmacPad(keys.authenticationKey, 0x36)).buffer);
     this.#outerPad = hmacPad(keys.authenticationKey, 0x5c);
   }
@@ -36,6 +39,7 @@ export class AesCmProtector {
 
   #encrypt(batch: PacketBatch): void {
     const { count, payloadLengths, starts, payloadStarts, words, payloadWords } = batch;
+    if (count === 1 && payloadLengths[0]! <= MAX_AHEAD_BYTES) return this.#encryptSmall(batch);
     for (let i = 0; i < count; i++) this.#keyStream.add(batch.ssrc, batch.firstIndex + i, payloadLengths[i]!);
     const stream = this.#keyStream.take();
     const streamWords = new Uint32Array(stream.buffer, stream.byteOffset, stream.length >>> 2);
@@ -54,6 +58,20 @@ export class AesCmProtector {
       );
       at += ((bytes + 15) >>> 4) * BLOCK_WORDS;
     }
+  }
+
+  #encryptSmall(batch: PacketBatch): void {
+    const bytes = batch.payloadLengths[0]!;
+    const at = this.#ahead.find(batch.ssrc, batch.firstIndex, bytes);
+    xor(
+      batch.words,
+      (batch.starts[0]! + batch.headerBytes) >>> 2,
+      batch.payloadWords,
+      batch.payloadStarts[0]! >>> 2,
+      this.#ahead.words,
+      at,
+      (bytes + 3) >>> 2,
+    );
   }
 
   /** The tag covers the packet and its rollover counter, which is written behind it and then overwritten. */

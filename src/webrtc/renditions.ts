@@ -19,7 +19,7 @@ export interface RenditionLease {
 
 /** The renditions of one camera, as its viewers choose among them. */
 export interface Renditions {
-  /** Best first, never empty; as of now. */
+  /** Best first, never empty; as of now, the same list until it changes. */
   list(): readonly Rendition[];
   /** Fails for a name that is not in the list. All leases of a name share one stream. */
   lease(name: string): RenditionLease;

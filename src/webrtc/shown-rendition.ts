@@ -34,6 +34,8 @@ export class ShownRendition {
   readonly #unsubscribe: () => void;
   /** Names that gave no picture, and until when they are left out. */
   readonly #shunned = new Map<string, number>();
+  /** All that are listed, for each feedback to choose from. */
+  #rungs: readonly Rung[];
   #name: string;
   #lease: RenditionLease;
   /** Kept until the viewer sees the new one. */
@@ -45,7 +47,8 @@ export class ShownRendition {
     this.#onReach = onReach;
     this.#renditions = renditions;
     this.#clock = clock;
-    this.#name = renditions.list()[0]!.name;
+    this.#rungs = rungsOf(renditions.list());
+    this.#name = this.#rungs[0]!.name;
     this.#lease = renditions.lease(this.#name);
     this.#unsubscribe = renditions.onChange(() => this.#listChanged());
   }
@@ -78,7 +81,7 @@ export class ShownRendition {
 
   /** What the link is to carry for the best picture, and whether a better one waits for room. */
   get wish(): { usefulKbps: number; wanted: boolean } {
-    const rungs = this.#rungs();
+    const rungs = this.#alive;
     const best = rungs.find(({ name }) => name === this.chosen) ?? rungs[0]!;
     return { usefulKbps: best.kbps, wanted: this.reach !== 'full' || this.#name !== best.name };
   }
@@ -87,8 +90,8 @@ export class ShownRendition {
     this.estimate = estimate;
     if (estimate.kbps === undefined) return;
     this.#settle();
-    const pinned = this.#rungs().filter(({ name }) => name === this.chosen);
-    const rungs = pinned.length > 0 ? pinned : this.#rungs();
+    const pinned = this.chosen === 'auto' ? [] : this.#alive.filter(({ name }) => name === this.chosen);
+    const rungs = pinned.length > 0 ? pinned : this.#alive;
     const { rung, reach } = this.#choice.choose(rungs, estimate.kbps, this.#clock.monotonic());
     this.#show(rungs[rung]!.name, reach);
   }
@@ -99,14 +102,12 @@ export class ShownRendition {
     this.#lease.release();
   }
 
-  #rungs(): Rung[] {
+  /** Without those that gave no picture, unless that is all. */
+  get #alive(): readonly Rung[] {
+    if (this.#shunned.size === 0) return this.#rungs;
     const nowMs = this.#clock.monotonic();
-    const listed = this.#renditions.list();
-    const alive = listed.filter(({ name }) => (this.#shunned.get(name) ?? -Infinity) <= nowMs);
-    return (alive.length > 0 ? alive : listed).map(({ name, bitrateKbps }) => ({
-      name,
-      kbps: bitrateKbps * OVERHEAD + AUDIO_KBPS,
-    }));
+    const alive = this.#rungs.filter(({ name }) => (this.#shunned.get(name) ?? -Infinity) <= nowMs);
+    return alive.length > 0 ? alive : this.#rungs;
   }
 
   #show(name: string, reach: Reach): void {
@@ -140,7 +141,8 @@ export class ShownRendition {
   }
 
   #listChanged(): void {
-    const names = this.list().map(({ name }) => name);
+    this.#rungs = rungsOf(this.list());
+    const names = this.#rungs.map(({ name }) => name);
     if (this.chosen !== 'auto' && !names.includes(this.chosen)) this.chosen = 'auto';
     const name = names.includes(this.#name) ? this.#name : names[0]!;
     const next = this.#renditions.lease(name);
@@ -150,4 +152,8 @@ export class ShownRendition {
     this.#name = name;
     if (isOther) this.#picture?.show(next.stream);
   }
+}
+
+function rungsOf(listed: readonly Rendition[]): Rung[] {
+  return listed.map(({ name, bitrateKbps }) => ({ name, kbps: bitrateKbps * OVERHEAD + AUDIO_KBPS }));
 }

@@ -8,7 +8,7 @@ import type { LocalAddress } from './local-network.ts';
 const SOCKET_BUFFER_BYTES = 1 << 20;
 
 /** One datagram in so many has its outcome told: a callback costs a tick of its own. */
-const OUTCOME_EVERY = 16;
+const OUTCOME_EVERY = 64;
 
 type LookupCallback = (error: null, address: string, family: number) => void;
 
