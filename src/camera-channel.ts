@@ -51,6 +51,8 @@ export interface CameraChannelStatus {
   camera: CameraStatus;
   signaling: SignalingStatus;
   viewers: number;
+  /** The best one that is produced now. */
+  rendition?: string;
   counters: Readonly<MasterCounters>;
   /** The viewer's link that carries least; absent where none is known. */
   slowest?: SlowestLink;
@@ -161,6 +163,7 @@ export class CameraChannel {
       camera: this.#camera.status(),
       signaling: this.#signaling.status,
       viewers,
+      ...(this.#best !== undefined && { rendition: this.#best }),
       counters,
       ...(slowest && { slowest }),
       ...recording,

@@ -30,10 +30,11 @@ export class CameraChannels {
   /** For the status shadow. */
   summary(): Record<string, CameraSummary> {
     const entries = [...this.#running].map(([name, { channel }]): [string, CameraSummary] => {
-      const { camera, viewers, slowest, recording } = channel.status;
+      const { camera, viewers, rendition, slowest, recording } = channel.status;
       const { state, reason, lastFrameAt } = camera;
       const summary: CameraSummary = { state, viewers };
       if (reason !== undefined) summary.reason = reason;
+      if (rendition !== undefined) summary.rendition = rendition;
       if (lastFrameAt !== undefined) summary.lastFrameAt = lastFrameAt;
       if (slowest) summary.slowest = slowest;
       if (recording) summary.recording = recording;

@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { CaptureSpeed } from './capture-speed.ts';
 import { Distribution } from './distribution.ts';
-import { entries, viewerDurations, type Durations } from './durations.ts';
+import { entries, viewerDurations, type DurationName, type Durations } from './durations.ts';
 import type { SessionEvent } from './events.ts';
 import { RecordingMetrics, type RecordingCondition } from './recording-metrics.ts';
 import { counter, gauge, type MetricGroup, type Sample } from './sample.ts';
@@ -196,6 +196,8 @@ export class CameraMetrics {
       counter('pictureLossIndications', totals.pictureLosses),
       counter('fullIntraRequests', totals.fullIntraRequests),
       counter('sendErrors', totals.sendErrors),
+      counter('reportedPackets', totals.reportedPackets),
+      counter('lostPackets', totals.lostPackets),
       ...[...this.#ends].map(([end, count]) => counter(`sessionsEnded${pascal(end)}`, count)),
     ];
   }
@@ -207,7 +209,7 @@ export class CameraMetrics {
     const durations = viewerDurations(viewer.source.timeline);
     const known = entries(durations);
     for (const [name, durationMs] of known) this.durations.record(name, durationMs);
-    const durationsMs = Object.fromEntries(known.map(([name, ms]) => [name, Math.round(ms * 10) / 10]));
+    const durationsMs = rounded(known);
     const { route } = viewer.source;
     onEvent({
       event: 'viewer-left',
@@ -219,7 +221,9 @@ export class CameraMetrics {
       durationsMs,
       sent: viewer.totals,
     });
-    if (logDurations()) log.info({ clientId: viewer.source.clientId, durationsMs }, 'viewer durations');
+    if (!logDurations()) return;
+    const channelMs = rounded(this.durations.latestOfChannel());
+    log.info({ clientId: viewer.source.clientId, durationsMs, channelMs }, 'viewer durations');
   }
 
   #identity({ source, joinedAtMs }: ViewerRecord) {
@@ -227,6 +231,10 @@ export class CameraMetrics {
     const joinedAt = new Date(joinedAtMs).toISOString();
     return { camera, channelName, clientId: source.clientId, joinedAt };
   }
+}
+
+function rounded(durations: [DurationName, number][]): Partial<Record<DurationName, number>> {
+  return Object.fromEntries(durations.map(([name, ms]) => [name, Math.round(ms * 10) / 10]));
 }
 
 /** `consent-expired` → `ConsentExpired`. */

@@ -32,6 +32,16 @@ export const DURATIONS = [
 ] as const;
 export type DurationName = (typeof DURATIONS)[number];
 
+/** Those on the way to the channel, which viewers share. */
+const OF_CHANNEL: readonly DurationName[] = [
+  'describeChannel',
+  'getEndpoints',
+  'getIceServers',
+  'connectAsMaster',
+  'getCredentials',
+  'joinStorageSession',
+];
+
 /** Start and end, epoch milliseconds. */
 export interface Span {
   startMs: number;
@@ -78,6 +88,14 @@ export class Durations {
     distribution.add(durationMs);
     const endMs = this.#clock.now();
     this.#latest.set(name, { startMs: endMs - durationMs, endMs });
+  }
+
+  /** How long each step on the way to the channel took last, where it was needed. */
+  latestOfChannel(): [DurationName, number][] {
+    return OF_CHANNEL.flatMap((name): [DurationName, number][] => {
+      const span = this.latest(name);
+      return span ? [[name, span.endMs - span.startMs]] : [];
+    });
   }
 
   /** When it was last, here or on the device; epoch milliseconds. */

@@ -28,6 +28,8 @@ const COUNTED = [
   'pictureLosses',
   'fullIntraRequests',
   'sendErrors',
+  'reportedPackets',
+  'lostPackets',
 ] as const satisfies readonly (keyof RtpSenderStats)[];
 
 /** Sums over tracks or viewers. */
@@ -47,10 +49,12 @@ export function noTotals(): Totals {
     pictureLosses: 0,
     fullIntraRequests: 0,
     sendErrors: 0,
+    reportedPackets: 0,
+    lostPackets: 0,
   };
 }
 
-/** Latest measurements of one viewer; the worse of its tracks. */
+/** Of one viewer: bit rate and loss since the last look; round trip and jitter as reported last, the worse of its tracks. */
 export interface LinkQuality {
   bitrateKbps: number | undefined;
   roundTripMs: number | undefined;
@@ -73,7 +77,7 @@ export class ViewerRecord {
   readonly joinedAtMs: number;
   readonly totals = noTotals();
   #seen = noTotals();
-  #measuredBytes = 0;
+  #measured = noTotals();
   #measuredAtMs: number;
 
   /** `nowMs` is of the monotonic clock, `joinedAtMs` epoch milliseconds. */
@@ -95,18 +99,22 @@ export class ViewerRecord {
     this.#seen = now;
   }
 
-  /** After `collect`; the bit rate is that since the last call. */
+  /** After `collect`. */
   quality(nowMs: number): LinkQuality {
     const stats = this.source.stats();
     const ms = nowMs - this.#measuredAtMs;
-    const bits = 8 * (this.totals.payloadBytes - this.#measuredBytes);
+    const grown = (name: keyof Totals) => this.totals[name] - this.#measured[name];
+    const [bits, reported, lost] = [
+      8 * grown('payloadBytes'),
+      grown('reportedPackets'),
+      grown('lostPackets'),
+    ];
     this.#measuredAtMs = nowMs;
-    this.#measuredBytes = this.totals.payloadBytes;
-    const lost = worst(stats.map(({ fractionLost }) => fractionLost));
+    this.#measured = { ...this.totals };
     return {
       bitrateKbps: ms > 0 && stats.length > 0 ? bits / ms : undefined,
       roundTripMs: worst(stats.map(({ roundTripMs }) => roundTripMs)),
-      lossPercent: lost === undefined ? undefined : 100 * lost,
+      lossPercent: reported > 0 ? (100 * lost) / reported : undefined,
       jitterMs: worst(stats.map(({ jitterMs }) => jitterMs)),
       estimateKbps: this.source.estimateKbps,
     };

@@ -24,11 +24,12 @@ export interface RtpSenderStats {
   fullIntraRequests: number;
   /** Packets that the transport refused. */
   sendErrors: number;
+  /** New packets up to the last one that the viewer has reported on. */
+  reportedPackets: number;
+  /** Of these, packets that it missed, whether they were repaired later or not. */
+  lostPackets: number;
   /** From the viewer's last report; undefined before it. */
   roundTripMs: number | undefined;
-  /** 0 to 1. */
-  fractionLost: number | undefined;
-  packetsLost: number | undefined;
   jitterMs: number | undefined;
   /** How much later the viewer is asked to show the picture, so that repairs are in time; 0 where it is not. */
   playoutDelayMs: number;

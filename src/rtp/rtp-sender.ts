@@ -66,8 +66,8 @@ export class RtpSender implements RtcpHandler {
   #pictureLosses = 0;
   #fullIntraRequests = 0;
   #roundTripMs: number | undefined;
-  #fractionLost: number | undefined;
-  #packetsLost: number | undefined;
+  #reportedPackets = 0;
+  #lostPackets = 0;
   #jitterMs: number | undefined;
 
   /** Sends nothing before `start()`. Fails where an SSRC was used before under the transport's keys. */
@@ -183,8 +183,12 @@ export class RtpSender implements RtcpHandler {
 
   onReportBlock(_senderSsrc: number, block: ReportBlock): void {
     if (block.ssrc !== this.ssrc) return;
-    this.#fractionLost = block.fractionLost / 256;
-    this.#packetsLost = block.cumulativeLost;
+    this.#reportedPackets = Math.max(
+      this.#reportedPackets,
+      this.#indexOf(block.highestSequence) + 1 - this.#media.firstIndex,
+    );
+    // The count falls where a packet comes late or twice.
+    this.#lostPackets = Math.max(this.#lostPackets, block.cumulativeLost);
     this.#jitterMs = (block.jitter * 1000) / this.#clockRate;
     if (block.lastSenderReport === 0) return;
     const sinceReport = compactNtpTime(this.#clock.now()) - block.lastSenderReport;
@@ -228,9 +232,9 @@ export class RtpSender implements RtcpHandler {
       pictureLosses: this.#pictureLosses,
       fullIntraRequests: this.#fullIntraRequests,
       sendErrors: this.#media.sendErrors + (this.#rtx?.sendErrors ?? 0),
+      reportedPackets: this.#reportedPackets,
+      lostPackets: this.#lostPackets,
       roundTripMs: this.#roundTripMs,
-      fractionLost: this.#fractionLost,
-      packetsLost: this.#packetsLost,
       jitterMs: this.#jitterMs,
       playoutDelayMs: this.#playoutDelayMs,
     };
@@ -245,14 +249,19 @@ export class RtpSender implements RtcpHandler {
   }
 
   #repair(sequence: number): void {
-    const latest = this.#media.nextIndex - 1;
-    const index = latest - ((latest - sequence) & 0xffff);
+    const index = this.#indexOf(sequence);
     if (index < this.#media.firstIndex) return;
     this.#nackedPackets += 1;
     if (this.#retransmitter.repair(index) !== 'forgotten') return;
     this.#unrepairablePackets += 1;
     // What was lost before a key frame that is on its way does not matter any more.
     if (index >= this.#frames.keyframeIndex) this.#frames.refresh();
+  }
+
+  /** Of the packet sent last with this sequence number, of which the lower 16 bits count. */
+  #indexOf(sequence: number): number {
+    const latest = this.#media.nextIndex - 1;
+    return latest - ((latest - sequence) & 0xffff);
   }
 
   #sendRtcp(packet: Buffer): void {

@@ -126,6 +126,9 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
     assert.equal((await command('restart-camera', { camera: 'front' }))['ok'], true);
     const isBack = (line: LogLine) => line.details['to'] === 'streaming' && !known.has(line);
     await device.agent.waitForLog('the camera streams again', isBack);
+    const { result } = await command('status');
+    const { state, viewers, rendition }: JsonObject = Object(Object(Object(result).cameras).front);
+    assert.deepEqual({ state, viewers, rendition }, { state: 'streaming', viewers: 1, rendition: 'high' });
     assert.ok(viewer.standstill().ms < 4_000);
   });
 

@@ -113,8 +113,11 @@ describe('a viewer', () => {
     logDurations = true;
     const viewer = new Viewer('berta');
     viewer.timeline = { answered: 7 };
+    metrics.durations.record('connectAsMaster', 80);
+    metrics.durations.record('getIceServers', 25.04);
     metrics.viewerJoined(viewer)('stopped');
-    assert.deepEqual(lines, [{ clientId: 'berta', durationsMs: { offerToAnswer: 7 } }]);
+    const channelMs = { getIceServers: 25, connectAsMaster: 80 };
+    assert.deepEqual(lines, [{ clientId: 'berta', durationsMs: { offerToAnswer: 7 }, channelMs }]);
   });
 });
 
@@ -142,17 +145,24 @@ describe('what viewers are sent', () => {
     viewer.estimateKbps = 3100;
     viewer.reach = 'thinned';
     viewer.tracks = [
-      stats({ payloadBytes: 250_000, roundTripMs: 30, fractionLost: 0.01, jitterMs: 2 }),
-      stats({ payloadBytes: 0, roundTripMs: 40, fractionLost: 0 }),
+      stats({ payloadBytes: 250_000, roundTripMs: 30, reportedPackets: 150, lostPackets: 3, jitterMs: 2 }),
+      stats({ payloadBytes: 0, roundTripMs: 40, reportedPackets: 50 }),
     ];
     clock.advance(1000);
     metrics.measureLinks();
     assert.deepEqual(values('viewerBitrate'), [2000]);
     assert.deepEqual(values('roundTripTime'), [40]);
-    assert.deepEqual(values('packetLoss'), [1]);
+    assert.deepEqual(values('packetLoss'), [1.5]);
     assert.deepEqual(values('jitter'), [2]);
     assert.deepEqual(values('estimatedBandwidth'), [3100]);
     assert.equal(sample('viewersReduced'), 1);
+    // No report has come since.
+    metrics.measureLinks();
+    assert.deepEqual(values('packetLoss'), []);
+    viewer.tracks = [stats({ reportedPackets: 250, lostPackets: 13 }), stats({ reportedPackets: 50 })];
+    metrics.measureLinks();
+    assert.deepEqual(values('packetLoss'), [10]);
+    assert.equal(sample('lostPackets'), 13);
   });
 });
 
