@@ -23,20 +23,26 @@ fault() {
   faults=$((faults + 1))
 }
 
-# The file in which classic or lite keeps its settings; empty where it cannot be read.
-nucleus_file() {
-  for file in "$root/config/effectiveConfig.yaml" /etc/greengrass/config.yaml; do
-    if [ -r "$file" ]; then
-      printf '%s' "$file"
-      return
-    fi
+# What classic or lite keeps its settings in; empty where it cannot be read. Lite reads one file after the other, and the
+# last one counts: it comes first here.
+nucleus_settings() {
+  if [ -r "$root/config/effectiveConfig.yaml" ]; then
+    cat "$root/config/effectiveConfig.yaml"
+    return
+  fi
+  text=''
+  for file in /etc/greengrass/config.yaml /etc/greengrass/config.d/*; do
+    [ -f "$file" ] && [ -r "$file" ] || continue
+    text="$(cat "$file")
+$text"
   done
+  printf '%s' "$text"
 }
 
-# setting NAME: its first value in that file.
+# setting NAME: its first value in them.
 setting() {
-  [ -n "$settings" ] || return 0
-  sed -n "s/^ *[\"']\{0,1\}$1[\"']\{0,1\}: *[\"']\{0,1\}\([^\"'#]*[^\"'# ]\).*/\1/p" "$settings" | head -n 1
+  printf '%s\n' "$settings" |
+    sed -n "s/^ *[\"']\{0,1\}$1[\"']\{0,1\}: *[\"']\{0,1\}\([^\"'#]*[^\"'# ]\).*/\1/p" | head -n 1
 }
 
 # The user that will run the agent: both nuclei give it the work folder, classic perhaps only later.
@@ -187,7 +193,7 @@ check_key() {
   done
 }
 
-settings=$(nucleus_file)
+settings=$(nucleus_settings)
 user=$(component_user)
 check_machine
 # The rest would only repeat it.

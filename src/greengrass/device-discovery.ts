@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { valueAt, type JsonObject, type Layer } from '../config/layers.ts';
 import { getConfiguration } from './get-configuration.ts';
@@ -27,7 +27,7 @@ export interface DiscoveredDevice {
 }
 
 /** Where lite's configuration is on every installation; classic's is below its root. */
-const LITE_CONFIG_FILES = ['/etc/greengrass/config.yaml'];
+const LITE_FOLDER = '/etc/greengrass';
 
 /**
  * Who this device is and how it reaches AWS, so that a recipe needs to name cameras only. Certificate and key are
@@ -37,11 +37,11 @@ const LITE_CONFIG_FILES = ['/etc/greengrass/config.yaml'];
 export async function discoverDevice(
   connection: IpcConnection,
   env: NodeJS.ProcessEnv,
-  liteConfigFiles: readonly string[] = LITE_CONFIG_FILES,
+  liteFolder = LITE_FOLDER,
 ): Promise<DiscoveredDevice> {
   const name = connection.nucleus === 'lite' ? 'aws.greengrass.NucleusLite' : 'aws.greengrass.Nucleus';
   const nucleus = (await getConfiguration(connection, name)) ?? {};
-  const system = await readSystemFile(systemFiles(connection.nucleus, env, liteConfigFiles));
+  const system = await readSystemFiles(await systemFiles(connection.nucleus, env, liteFolder));
   const paths = [system.certificatePath, system.privateKeyPath, system.rootCaPath, env.GG_ROOT_CA_PATH];
   const readable = new Set<string>();
   for (const path of paths) if (path && (await mayRead(path))) readable.add(path);
@@ -100,23 +100,31 @@ function whyUnusable(
   return undefined;
 }
 
-function systemFiles(
+/** Lite reads config.yaml and then what is in config.d, where its own package puts everything. */
+async function systemFiles(
   kind: NucleusKind,
   env: NodeJS.ProcessEnv,
-  liteConfigFiles: readonly string[],
-): readonly string[] {
-  if (kind === 'lite') return liteConfigFiles;
+  liteFolder: string,
+): Promise<readonly string[]> {
+  if (kind === 'lite') {
+    const folder = join(liteFolder, 'config.d');
+    const names: string[] = await readdir(folder).catch(() => []);
+    const inOrder = names.toSorted((one, other) => (one < other ? -1 : 1));
+    return [join(liteFolder, 'config.yaml'), ...inOrder.map((name) => join(folder, name))];
+  }
   const socketPath = ipcAddress(env)?.socketPath;
   return socketPath === undefined ? [] : [join(dirname(socketPath), 'config', 'effectiveConfig.yaml')];
 }
 
-async function readSystemFile(files: readonly string[]): Promise<SystemSettings> {
+/** A later file's settings win. */
+async function readSystemFiles(files: readonly string[]): Promise<SystemSettings> {
+  const settings: SystemSettings = {};
   for (const file of files) {
     // Its folder is closed to components unless somebody opened it.
     const yaml = await readFile(file, 'utf8').catch(() => undefined);
-    if (yaml !== undefined) return parseSystemFile(yaml);
+    if (yaml !== undefined) Object.assign(settings, parseSystemFile(yaml));
   }
-  return {};
+  return settings;
 }
 
 async function mayRead(path: string): Promise<boolean> {

@@ -119,6 +119,12 @@ test('an unreadable key costs nothing but the certificate: token exchange, and h
   assert.match(unknown.output, /settings cannot be read/);
 });
 
+test('lite has its settings in several files, the last of which counts', () => {
+  const { code, output } = install({ node: NODE, key: 'unreadable', nucleus: 'lite' });
+  assert.equal(code, 0, output);
+  assert.match(output, /note: user \S+ cannot read \S+\/root\/device\.key: .* token exchange service\./);
+});
+
 test('a user outside of the groups video and audio is told what does not work', () => {
   const { code, output } = install({ node: NODE, scripts: { id: groupsOf('nogroup audio') } });
   assert.equal(code, 0, output);

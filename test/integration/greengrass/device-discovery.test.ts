@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { chmodSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { discoverDevice } from '../../../src/greengrass/device-discovery.ts';
 import { secretLogin } from '../../../src/greengrass/secrets.ts';
@@ -15,7 +15,7 @@ for (const personality of PERSONALITIES) {
     const { nucleus, env, rootPath } = await startNucleus(context, personality);
     const { ipc } = startIpc(context, env);
     const connection = await ipc.connected(forever);
-    const { layer, notes } = await discoverDevice(connection, env, [nucleus.configFile]);
+    const { layer, notes } = await discoverDevice(connection, env, dirname(nucleus.configFile));
     assert.deepEqual(layer, {
       name: 'greengrass',
       values: {
@@ -43,7 +43,7 @@ for (const personality of PERSONALITIES) {
     // As for a component's user: root, whom these tests may run as, is stopped by nothing.
     const elsewhere = { ...env, AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT: '/nowhere/ipc.socket' };
     chmodSync(nucleus.configFile, 0o600);
-    const { layer, notes } = await discoverDevice(connection, elsewhere, ['/nowhere/config.yaml']);
+    const { layer, notes } = await discoverDevice(connection, elsewhere, '/nowhere');
     assert.deepEqual(layer.values.device, { thingName: 'porch', rootCaPath: join(rootPath, 'ca.pem') });
     assert.deepEqual(layer.values.credentials, {
       endpoint: 'c1.credentials.iot.eu-west-1.amazonaws.com',
@@ -71,6 +71,24 @@ for (const personality of PERSONALITIES) {
     await assert.rejects(new TokenExchangeCredentials({ env: stranger, clock: systemClock }).fetch(), /403/);
   });
 }
+
+test('lite: its settings lie in config.d where its package was installed, and a later file wins', async (context) => {
+  const { nucleus, env, rootPath } = await startNucleus(context, 'lite');
+  const { ipc } = startIpc(context, env);
+  const folder = dirname(nucleus.configFile);
+  mkdirSync(join(folder, 'config.d'));
+  renameSync(nucleus.configFile, join(folder, 'config.d/greengrass-lite.yaml'));
+  const key = join(rootPath, 'rotated.key');
+  writeFileSync(key, '');
+  writeFileSync(join(folder, 'config.d/key.yaml'), `system:\n  privateKeyPath: ${key}\n`);
+  const { layer } = await discoverDevice(await ipc.connected(forever), env, folder);
+  assert.deepEqual(layer.values.device, {
+    thingName: 'porch',
+    certificatePath: join(rootPath, 'thing.pem'),
+    privateKeyPath: key,
+    rootCaPath: join(rootPath, 'ca.pem'),
+  });
+});
 
 test('lite gives the address of the token exchange only to components that depend on it', async (context) => {
   for (const personality of PERSONALITIES) {

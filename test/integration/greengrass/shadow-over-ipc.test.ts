@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { discoverDevice } from '../../../src/greengrass/device-discovery.ts';
 import { ipcAddress, IpcClient } from '../../../src/greengrass/ipc-client.ts';
@@ -107,7 +108,7 @@ for (const personality of PERSONALITIES) {
 
     test("the nucleus's facts and credentials are the cloud's", async () => {
       const connection = await ipc.connected(stop.signal);
-      const { layer } = await discoverDevice(connection, env, [core.nucleus.configFile]);
+      const { layer } = await discoverDevice(connection, env, dirname(core.nucleus.configFile));
       assert.deepEqual(layer.values.credentials, {
         endpoint: cloud.credentialsEndpoint,
         roleAlias: cloud.roleAlias,

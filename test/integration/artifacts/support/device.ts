@@ -2,10 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -31,6 +31,7 @@ export interface DeviceOptions {
   node?: string;
   /** The nucleus's key and certificate, readable for the component's user or for root alone. */
   key?: 'readable' | 'unreadable' | 'pkcs11:object=key' | 'unknown';
+  nucleus?: 'classic' | 'lite';
   environment?: Record<string, string>;
 }
 
@@ -52,6 +53,7 @@ export function install(options: DeviceOptions = {}): Installation {
 
 function installIn(folder: string, options: DeviceOptions): Installation {
   const { programs = ['ffmpeg'], scripts = {}, machine, node, key = 'readable', environment } = options;
+  const { nucleus = 'classic' } = options;
   const paths = Object.fromEntries(
     ['bin', 'artifact', 'root', 'work'].map((name) => [name, join(folder, name)]),
   );
@@ -60,13 +62,14 @@ function installIn(folder: string, options: DeviceOptions): Installation {
   const real = [...TOOLS, ...programs].filter((name) => !Object.hasOwn(scripts, name));
   for (const name of real) symlinkSync(which(name), join(bin, name));
   for (const [name, script] of Object.entries(scripts)) writeProgram(join(bin, name), script);
-  cpSync(join(ARTIFACTS, 'install.sh'), join(artifact, 'install.sh'));
+  const script = readFileSync(join(ARTIFACTS, 'install.sh'), 'utf8');
+  writeFileSync(join(artifact, 'install.sh'), script.replaceAll('/etc/greengrass', join(folder, 'etc')));
   writeFileSync(
     join(artifact, 'machine'),
     `${machine ?? execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim()}\n`,
   );
   if (node !== undefined) writeProgram(join(artifact, 'node'), node);
-  writeSettings(root, key);
+  writeSettings(root, nucleus === 'lite' ? join(folder, 'etc') : undefined, key);
   const { uid, gid } = ids(USER);
   if (IS_ROOT) chownSync(work, uid, gid);
   const { status, stdout, stderr } = spawnSync('sh', [join(artifact, 'install.sh')], {
@@ -78,7 +81,8 @@ function installIn(folder: string, options: DeviceOptions): Installation {
   return { code: status, output: stdout + stderr };
 }
 
-function writeSettings(root: string, key: NonNullable<DeviceOptions['key']>): void {
+/** @param lite Of lite, which has its settings elsewhere. */
+function writeSettings(root: string, lite: string | undefined, key: NonNullable<DeviceOptions['key']>): void {
   if (key === 'unknown') return;
   const files = { key: join(root, 'device.key'), certificate: join(root, 'device.crt') };
   for (const file of Object.values(files)) {
@@ -86,8 +90,14 @@ function writeSettings(root: string, key: NonNullable<DeviceOptions['key']>): vo
     chmodSync(file, key === 'readable' ? 0o644 : 0o000);
   }
   const keyPath = key.startsWith('pkcs11:') ? key : files.key;
+  if (lite !== undefined) {
+    mkdirSync(join(lite, 'config.d'), { recursive: true });
+    writeFileSync(join(lite, 'config.yaml'), 'system:\n  privateKeyPath: "/before/it/was/rotated.key"\n');
+  }
   writeFileSync(
-    join(root, 'config/effectiveConfig.yaml'),
+    lite === undefined
+      ? join(root, 'config/effectiveConfig.yaml')
+      : join(lite, 'config.d/greengrass-lite.yaml'),
     [
       '---',
       'system:',
