@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { CloudBackend } from '../cloud/console/cloud-backend.ts';
 import { startConsole, type Console } from '../cloud/console/server.ts';
 import { startLocalCloud, type LocalCloud } from '../cloud/local-cloud.ts';
-import { startCloudNucleus, type CloudNucleus } from '../cloud/nucleus/cloud-nucleus.ts';
+import type { CloudNucleus } from '../cloud/nucleus/cloud-nucleus.ts';
 import type { ComponentRunner } from '../cloud/nucleus/component-runner.ts';
 import type { Personality } from '../cloud/nucleus/recipe.ts';
 import { launchBrowser, openViewerPage } from './support/browser.ts';
-import { packagedDevice, type PackagedDevice } from './support/packaged-device.ts';
+import { install, packagedDevice, startNucleus, type PackagedDevice } from './support/packaged-device.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const MAX_ZIP_BYTES = 55e6;
@@ -18,11 +18,6 @@ const MAX_ZIP_BYTES = 55e6;
 const MAX_CONNECT_MS = 3000;
 /** 85 MB. */
 const MAX_IDLE_KB = 83_000;
-
-const camera = {
-  source: { type: 'test' },
-  video: { renditions: { high: { width: 640, height: 360, fps: 15, bitrateKbps: 600 } } },
-};
 
 describe('the packaged artifact', () => {
   let device: PackagedDevice;
@@ -169,41 +164,6 @@ describe('the packaged artifact on a device that lacks something', () => {
     return runner;
   }
 });
-
-async function startNucleus(
-  cloud: LocalCloud,
-  thingName: string,
-  personality: Personality,
-): Promise<CloudNucleus> {
-  const core = await startCloudNucleus(cloud, await cloud.createDevice(thingName), { personality });
-  // As on a device: everybody may reach the socket, the token decides.
-  chmodSync(dirname(core.nucleus.ipc.path), 0o755);
-  chmodSync(core.nucleus.ipc.path, 0o777);
-  return core;
-}
-
-function install(
-  core: CloudNucleus,
-  cloud: LocalCloud,
-  device: PackagedDevice,
-  { merge = {}, environment = {} }: { merge?: object; environment?: Record<string, string> } = {},
-): ComponentRunner {
-  const { recipe, decompressedPath, user, publish } = device;
-  const runner = core.nucleus.install(recipe, {
-    decompressedPath,
-    merge: { aws: { useStun: false }, cameras: { front: camera }, ...merge },
-    environment: {
-      ...cloud.agentEnvironment(),
-      NODE_EXTRA_CA_CERTS: publish(cloud.caPath),
-      ...device.environment,
-      ...environment,
-    },
-    ...(user ? { user } : {}),
-  });
-  const work = join(dirname(core.nucleus.ipc.path), 'work', JSON.parse(recipe).ComponentName);
-  if (user) chownSync(work, user.uid, user.gid);
-  return runner;
-}
 
 /** Resolves when the agent has reported the level as applied. */
 function reportedLogLevel(cloud: LocalCloud, thingName: string, level: string): Promise<void> {

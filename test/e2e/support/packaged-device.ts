@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   globSync,
   mkdirSync,
@@ -10,12 +11,21 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { startCloudNucleus, type CloudNucleus } from '../../cloud/nucleus/cloud-nucleus.ts';
+import type { ComponentRunner } from '../../cloud/nucleus/component-runner.ts';
+import type { LocalCloud } from '../../cloud/local-cloud.ts';
+import type { Personality } from '../../cloud/nucleus/recipe.ts';
 import { ids, which } from '../../integration/artifacts/support/device.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
 /** What the component's scripts and the agent may find on a device: no Node. */
 const PROGRAMS = 'cat dirname getconf getent head id ldd sed setpriv sh stat su uname'.split(' ');
+
+const camera = {
+  source: { type: 'test' },
+  video: { renditions: { high: { width: 640, height: 360, fps: 15, bitrateKbps: 600 } } },
+};
 
 /** A device on which a nucleus has unpacked the packaged artifact; the component's user may write nothing there. */
 export interface PackagedDevice {
@@ -74,4 +84,41 @@ function programFolder(folder: string, programs: readonly string[]): string {
   mkdirSync(folder);
   for (const name of programs) symlinkSync(which(name), join(folder, name));
   return folder;
+}
+
+/** A nucleus of its own for a new thing. */
+export async function startNucleus(
+  cloud: LocalCloud,
+  thingName: string,
+  personality: Personality,
+): Promise<CloudNucleus> {
+  const core = await startCloudNucleus(cloud, await cloud.createDevice(thingName), { personality });
+  // As on a device: everybody may reach the socket, the token decides.
+  chmodSync(dirname(core.nucleus.ipc.path), 0o755);
+  chmodSync(core.nucleus.ipc.path, 0o777);
+  return core;
+}
+
+/** Installs the artifact with one test camera, `front`, as a deployment would; it is not started yet. */
+export function install(
+  core: CloudNucleus,
+  cloud: LocalCloud,
+  device: PackagedDevice,
+  { merge = {}, environment = {} }: { merge?: object; environment?: Record<string, string> } = {},
+): ComponentRunner {
+  const { recipe, decompressedPath, user, publish } = device;
+  const runner = core.nucleus.install(recipe, {
+    decompressedPath,
+    merge: { aws: { useStun: false }, cameras: { front: camera }, ...merge },
+    environment: {
+      ...cloud.agentEnvironment(),
+      NODE_EXTRA_CA_CERTS: publish(cloud.caPath),
+      ...device.environment,
+      ...environment,
+    },
+    ...(user ? { user } : {}),
+  });
+  const work = join(dirname(core.nucleus.ipc.path), 'work', JSON.parse(recipe).ComponentName);
+  if (user) chownSync(work, user.uid, user.gid);
+  return runner;
 }
