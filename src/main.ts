@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Agent } from './agent.ts';
 import { buildConfig } from './config/build.ts';
@@ -28,6 +29,7 @@ Turns the cameras of this device into Kinesis Video Streams WebRTC masters.
 `;
 /** The nucleus kills a component 5 s after SIGTERM; what has not stopped by then is left behind. */
 const STOP_TIMEOUT_MS = 3_500;
+const SHELL = '/bin/sh';
 const COMMANDS = ['run', 'check-config', 'doctor', 'setup-storage'];
 /** What ffmpeg and camera programs have no business with: secrets, and memory settings that would slow their threads. */
 const OWN_VARIABLES = [
@@ -147,8 +149,8 @@ function print(text: string): number {
  * a nucleus kills after 5 s. Another program in this process's place ends all of them at once.
  */
 function exit(code: number): never {
-  if (process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap'))
-    process.execve?.('/bin/sh', ['sh', '-c', `exit ${code}`], {});
+  if (process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap') && existsSync(SHELL))
+    process.execve?.(SHELL, ['sh', '-c', `exit ${code}`], {});
   process.exit(code);
 }
 

@@ -114,9 +114,6 @@ if [ "$purpose" = test ]; then
   need_file '/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib' gir1.2-gst-plugins-bad-1.0
   need_file '/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib' gir1.2-gst-rtsp-server-1.0
   need_file '/usr/lib/python3/dist-packages/gi/__init__.py' python3-gi
-  # GStreamer's webrtcbin as a viewer.
-  need_file "${plugins}nice.so" gstreamer1.0-nice
-  need_file '/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib' gir1.2-gst-plugins-bad-1.0
   # The packaged artifact: unpacked as on a device, and that for 64-bit ARM in an emulator with ARM's libraries.
   need unzip unzip
   need qemu-aarch64 qemu-user

@@ -28,6 +28,9 @@ interface Counted {
   output: string;
 }
 
+needed('gcc', 'gcc');
+if (!needed('qemu-aarch64', 'qemu-user', '-h').includes('-plugin'))
+  throw new Error('this qemu-aarch64 takes no plugins: Debian 12 has one that does');
 const folder = mkdtempSync(join(tmpdir(), 'kvs-pi-cost-'));
 const device = packagedDevice('arm64');
 try {
@@ -60,13 +63,19 @@ try {
 }
 
 function buildPlugin(): string {
-  const help = execFileSync('qemu-aarch64', ['-h'], { encoding: 'utf8' });
-  if (!help.includes('-plugin'))
-    throw new Error('this qemu-aarch64 takes no plugins: Debian 12 has one that does');
   const file = join(folder, 'count-instructions.so');
   const source = join(import.meta.dirname, 'support/count-instructions.c');
   execFileSync('gcc', ['-O2', '-shared', '-fPIC', '-o', file, source]);
   return file;
+}
+
+/** What the program says of itself. */
+function needed(program: string, debianPackage: string, flag = '--version'): string {
+  try {
+    return execFileSync(program, [flag], { encoding: 'utf8' });
+  } catch (cause) {
+    throw new Error(`no ${program}: apt-get install ${debianPackage}`, { cause });
+  }
 }
 
 /** Runs the artifact's own Node. `capabilities`: of the processor, for OpenSSL; empty: all. */
