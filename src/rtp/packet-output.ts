@@ -6,6 +6,10 @@ import { MAX_PAYLOAD_BYTES, type Payloads } from './payload-writer.ts';
 import { RtpHeaderWriter, type HeaderExtensions } from './rtp-header.ts';
 import type { SrtpSender } from './srtp-sender.ts';
 
+const PADDING_BIT = 0x20;
+/** As many as a packet's last byte can tell. */
+const PADDING_BYTES = 255;
+
 /** Where finished datagrams go: the selected candidate pair of one peer. */
 export interface PacketTransport extends MemoryUse {
   /**
@@ -140,6 +144,29 @@ export class PacketOutput {
     this.#header.write(batch.block, batch.words, start, marker, index, transportSequence);
     this.#flush(transportSequence);
     return transportSequence;
+  }
+
+  /**
+   * Sends a packet with nothing but padding (RFC 3550 section 5.1), to learn of the link; receivers drop it. Returns its
+   * bytes of padding.
+   */
+  pad(): number {
+    const batch = this.#batch;
+    const index = this.nextIndex++;
+    const transportSequence = this.takeTransportSequence(1);
+    batch.begin(1, PADDING_BYTES);
+    batch.firstIndex = index;
+    batch.payloads = batch.block;
+    batch.payloadWords = batch.words;
+    const start = batch.add(0, PADDING_BYTES);
+    const body = start + batch.headerBytes;
+    batch.payloadStarts[0] = body;
+    batch.block.fill(0, body, body + PADDING_BYTES - 1);
+    batch.block[body + PADDING_BYTES - 1] = PADDING_BYTES;
+    this.#header.write(batch.block, batch.words, start, false, index, transportSequence);
+    batch.block[start]! |= PADDING_BIT;
+    this.#flush(transportSequence);
+    return PADDING_BYTES;
   }
 
   #sendBatch(payloads: Payloads, from: number, to: number, index: number, transportSequence: number): void {

@@ -129,22 +129,25 @@ export class Retransmitter {
   }
 
   /**
-   * Sends about `bytes` of what was sent last once more over RTX: a burst that tells of the link and harms nobody.
-   * Returns what it sent, 0 where there is no RTX or nothing to repeat.
+   * Sends about `bytes` over RTX, of what was sent last, or of nothing: a burst that tells of the link and harms nobody.
+   * Returns what it sent, 0 where there is no RTX.
    */
   pad(bytes: number): number {
     if (this.#rtx === undefined) return 0;
     let sent = 0;
     const newest = this.#media.nextIndex - 1;
-    for (let i = 0; i < MAX_PADDING && sent < bytes; i++) {
-      const index = newest - i;
-      const found = index < this.#media.firstIndex ? undefined : this.#spans.find(index);
-      const frame = found?.stream.frame(found.frameIndex);
-      if (found === undefined || frame === undefined) break;
-      sent += frame.payloads.lengths[found.payload]! + PADDING_OVERHEAD_BYTES;
-      this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
-    }
+    for (let i = 0; i < MAX_PADDING && sent < bytes; i++)
+      sent += PADDING_OVERHEAD_BYTES + (this.#repeatAsPadding(this.#rtx, newest - i) || this.#rtx.pad());
     return sent;
+  }
+
+  /** Bytes of the payload; 0 where the packet is not kept any more, as after a while without a picture. */
+  #repeatAsPadding(rtx: PacketOutput, index: number): number {
+    const found = index < this.#media.firstIndex ? undefined : this.#spans.find(index);
+    const frame = found?.stream.frame(found.frameIndex);
+    if (found === undefined || frame === undefined) return 0;
+    rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
+    return frame.payloads.lengths[found.payload]!;
   }
 
   #admit(bytes: number): boolean {

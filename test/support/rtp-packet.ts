@@ -22,8 +22,13 @@ export function parseRtp(packet: Buffer): RtpPacket {
     timestamp: packet.readUInt32BE(4),
     ssrc: packet.readUInt32BE(8),
     extensions: readExtensions(packet, headerBytes),
-    payload: packet.subarray(headerBytes),
+    payload: packet.subarray(headerBytes, packet.length - paddingBytes(packet)),
   };
+}
+
+/** RFC 3550 section 5.1: the last byte tells. */
+function paddingBytes(packet: Buffer): number {
+  return (packet[0]! & 0x20) === 0 ? 0 : packet.at(-1)!;
 }
 
 function readExtensions(packet: Buffer, headerBytes: number): Map<number, Buffer> {

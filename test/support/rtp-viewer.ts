@@ -100,6 +100,7 @@ export class RtpViewer implements PacketTransport {
 
   #take(packet: RtpPacket): void {
     if (packet.payloadType === this.#options.rtxPayloadType) {
+      if (packet.payload.length === 0) return;
       const original = {
         ...packet,
         sequence: packet.payload.readUInt16BE(0),

@@ -10,6 +10,8 @@ export interface PageFigures {
   nackCount: number;
   bytesReceived: number;
   jitterBufferMs: number;
+  /** Of each picture shown since the last reading: how much later than by its timestamp, over an unknown constant. */
+  lateMs: number[];
 }
 
 /** What is used of the page's RTCPeerConnection; the tests have no DOM types. */
@@ -20,6 +22,7 @@ interface PagePeer {
   createOffer(): Promise<object>;
   setLocalDescription(description: object): Promise<void>;
   setRemoteDescription(description: object): Promise<void>;
+  close(): void;
   addEventListener(
     type: string,
     listener: (event: { track: { kind: string }; streams: unknown[] }) => void,
@@ -27,6 +30,14 @@ interface PagePeer {
   getStats(): Promise<Map<string, Record<string, number | string>>>;
 }
 declare const peer: PagePeer;
+declare const late: { ms: number[] };
+
+interface PageVideo {
+  srcObject: unknown;
+  requestVideoFrameCallback(
+    shown: (nowMs: number, frame: { presentationTime: number; rtpTimestamp?: number }) => void,
+  ): void;
+}
 
 /** A viewer in a page of its own, without signaling: its offer and its answer are handed on by hand. */
 export class PageViewer {
@@ -55,8 +66,9 @@ export class PageViewer {
     return this.#page.evaluate(readFigures);
   }
 
-  close(): Promise<void> {
-    return this.#page.close();
+  async close(): Promise<void> {
+    await this.#page.evaluate(() => peer.close());
+    await this.#page.close();
   }
 }
 
@@ -69,11 +81,25 @@ async function makeOffer(): Promise<string> {
   made.addTransceiver('video', { direction: 'recvonly' });
   made.addTransceiver('audio', { direction: 'recvonly' });
   made.addEventListener('track', ({ track, streams }) => {
-    const document: { querySelector(name: string): { srcObject: unknown } } = Reflect.get(
-      globalThis,
-      'document',
-    );
-    if (track.kind === 'video') document.querySelector('video').srcObject = streams[0];
+    if (track.kind !== 'video') return;
+    const document: { querySelector(name: string): PageVideo } = Reflect.get(globalThis, 'document');
+    const video = document.querySelector('video');
+    video.srcObject = streams[0];
+    const lateness = { ms: [] as number[] };
+    scope['late'] = lateness;
+    let first: number | undefined;
+    const shown = (
+      _: number,
+      {
+        presentationTime,
+        rtpTimestamp = 0,
+      }: Parameters<Parameters<PageVideo['requestVideoFrameCallback']>[0]>[1],
+    ) => {
+      first ??= rtpTimestamp;
+      lateness.ms.push(presentationTime - ((rtpTimestamp - first) | 0) / 90);
+      video.requestVideoFrameCallback(shown);
+    };
+    video.requestVideoFrameCallback(shown);
   });
   await made.setLocalDescription(await made.createOffer());
   if (made.iceGatheringState !== 'complete')
@@ -99,6 +125,7 @@ async function readFigures(): Promise<PageFigures> {
     packetsLost: count('packetsLost'),
     nackCount: count('nackCount'),
     bytesReceived: count('bytesReceived'),
+    lateMs: typeof late === 'undefined' ? [] : late.ms.splice(0),
     jitterBufferMs: (1000 * count('jitterBufferDelay')) / Math.max(1, count('jitterBufferEmittedCount')),
   };
 }

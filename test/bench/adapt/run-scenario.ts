@@ -1,13 +1,10 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Browser } from 'playwright-core';
 import { NetworkLab } from '../../support/network-lab.ts';
 import { BulkFlow } from './bulk-receiver.ts';
 import { startSender, type LabSender, type SenderMedia, type SenderName } from './lab-sender.ts';
 import type { ShownStatus } from './ladder-sender.ts';
 import { PageViewer, type PageFigures } from './page-viewer.ts';
+import { Relays, type Way } from './relays.ts';
 import type { Scenario } from './scenarios.ts';
 
 const SAMPLE_MS = 200;
@@ -20,6 +17,8 @@ export interface Sample {
   pages: PageFigures[];
   /** Of the bulk flow, since the start. */
   bulkBytes: number;
+  /** The viewer with the slow link is there. */
+  visited: boolean;
 }
 
 /** Runs one scenario: the sender in its own network, Chromium as viewer on this machine. */
@@ -31,7 +30,7 @@ export async function runScenario(
 ): Promise<Sample[]> {
   const lab = NetworkLab.create();
   const rungs = media.rungs.filter(({ name }) => scenario.rungs?.includes(name) ?? true);
-  const relays: ChildProcess[] = [];
+  const relays = new Relays();
   let device: LabSender | undefined;
   let bulk: BulkFlow | undefined;
   try {
@@ -40,18 +39,23 @@ export async function runScenario(
     if (scenario.lossPercent > 0) lab.lose(scenario.lossPercent);
     device = await startSender(senderName, lab, { ...media, rungs });
     if (scenario.bulk) bulk = await BulkFlow.start(lab);
-    const pages: PageViewer[] = [];
-    for (let i = 0; i < scenario.viewers; i++) {
+    const { roundTripMs, jitterMs, slow } = scenario;
+    const sender = device;
+    const join = async (clientId: string, way: Way) => {
       const page = await PageViewer.open(browser);
-      const answer = await device.offer(`viewer-${i}`, await page.offer());
-      await page.accept(await viaRelay(answer, scenario, relays));
-      pages.push(page);
-    }
-    const samples = await watch(scenario, lab, device, pages, bulk);
+      await relays.connect(page, (offer) => sender.offer(clientId, offer), way);
+      return page;
+    };
+    const pages: PageViewer[] = [];
+    for (let i = 0; i < scenario.viewers; i++)
+      pages.push(await join(`viewer-${i}`, { roundTripMs, jitterMs }));
+    const other =
+      slow && new Visitor(slow.everySeconds, (id) => join(id, { roundTripMs, jitterMs, ...slow }));
+    const samples = await watch(scenario, lab, device, pages, bulk, other);
     await Promise.all(pages.map((page) => page.close()));
     return samples;
   } finally {
-    for (const relay of relays) relay.kill();
+    relays.close();
     await bulk?.close();
     await device?.close();
     lab.close();
@@ -64,6 +68,7 @@ async function watch(
   device: LabSender,
   pages: readonly PageViewer[],
   bulk: BulkFlow | undefined,
+  other: Visitor | undefined,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   const steps = scenario.steps.toSorted((a, b) => a.atSeconds - b.atSeconds);
@@ -77,33 +82,36 @@ async function watch(
       lab.shape(next.kbps, scenario.queueMs);
       step += 1;
     }
+    const visited = (await other?.update(seconds)) ?? false;
     const kbps = steps[step]?.kbps ?? 0;
     const queueMs = kbps > 0 ? (8 * lab.backlogBytes()) / kbps : 0;
     const [shown, ...figures] = await Promise.all([device.status(), ...pages.map((page) => page.figures())]);
-    samples.push({ seconds, kbps, queueMs, shown, pages: figures, bulkBytes: bulk?.bytes ?? 0 });
+    samples.push({ seconds, kbps, queueMs, shown, pages: figures, bulkBytes: bulk?.bytes ?? 0, visited });
     const waitMs = SAMPLE_MS * samples.length - (performance.now() - beganAtMs);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
   }
 }
 
-/** The answer with a relay's address in place of the device's. */
-async function viaRelay(
-  answer: string,
-  { roundTripMs, jitterMs }: Scenario,
-  relays: ChildProcess[],
-): Promise<string> {
-  if (roundTripMs === 0 && jitterMs === 0) return answer;
-  const candidate = /a=candidate:\S+ 1 udp \d+ (10\.212\.\S+) (\d+) typ host/i.exec(answer);
-  if (!candidate) throw new Error(`no host candidate of the device in ${answer}`);
-  const [line, address = '', port = ''] = candidate;
-  const relay = fork(
-    join(import.meta.dirname, 'delay-relay.ts'),
-    [address, port, String(roundTripMs / 2), String(jitterMs)],
-    { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
-  );
-  relays.push(relay);
-  const [relayPort]: unknown[] = await once(createInterface(relay.stdout!), 'line');
-  const others = /^a=candidate:.*\r\n/gm;
-  const relayed = line.replace(`${address} ${port}`, `127.0.0.1 ${String(relayPort)}`);
-  return answer.replace(others, '').replace(/^a=ice-ufrag/m, `${relayed}\r\na=ice-ufrag`);
+/** A viewer that comes and goes. */
+class Visitor {
+  readonly #everySeconds: number;
+  readonly #join: (clientId: string) => Promise<PageViewer>;
+  #page: PageViewer | undefined;
+  #visits = 0;
+
+  constructor(everySeconds: number, join: (clientId: string) => Promise<PageViewer>) {
+    this.#everySeconds = everySeconds;
+    this.#join = join;
+  }
+
+  /** Whether it is there at this time of the run: not at first. */
+  async update(seconds: number): Promise<boolean> {
+    const isDue = Math.floor(seconds / this.#everySeconds) % 2 === 1;
+    if (isDue && !this.#page) this.#page = await this.#join(`visitor-${this.#visits++}`);
+    if (!isDue) {
+      await this.#page?.close();
+      this.#page = undefined;
+    }
+    return isDue;
+  }
 }

@@ -20,6 +20,8 @@ export interface Scenario {
   /** Rungs of the ladder that are served; all by default. */
   rungs?: string[];
   viewers: number;
+  /** One more viewer that comes and goes, behind a bottleneck of its own. */
+  slow?: { kbps: number; queueMs: number; everySeconds: number };
   /** A bulk flow over TCP on the same link. */
   bulk?: boolean;
   /** Compared with stock werift's sender at a fixed rate and with Chromium's own. */
@@ -72,6 +74,13 @@ export const SCENARIOS: Scenario[] = [
       { atSeconds: 15, kbps: 70 },
       { atSeconds: 40, kbps: 3000, expected: 'high' },
     ],
+  },
+  {
+    ...plain,
+    name: 'pair',
+    seconds: 80,
+    steps: [{ atSeconds: 0, kbps: 10_600, expected: 'high' }],
+    slow: { kbps: 600, queueMs: 300, everySeconds: 10 },
   },
   { ...plain, name: 'shared', seconds: 60, steps: [{ atSeconds: 0, kbps: 3000 }], viewers: 2 },
 ];

@@ -12,6 +12,8 @@ export interface Check {
 
 const DROP_MS = 3;
 const RISE_MS = 8;
+/** A display shows a picture up to this much later. */
+const DISPLAY_MS = 17;
 /** Of the whole run: the start is not the link's change. */
 const SETTLE_SECONDS = 3;
 
@@ -23,6 +25,13 @@ export function judge(scenario: Scenario, samples: readonly Sample[]): Check[] {
   const freezes = samples
     .at(-1)!
     .pages.map((page, i) => page.freezeCount - (startOf(samples)?.pages[i]?.freezeCount ?? 0));
+  if (name === 'trickle') {
+    const { atSeconds } = scenario.steps.at(-1)!;
+    const better = samples.find(
+      ({ seconds, shown }) => seconds > atSeconds && shown[0]?.rendition === 'high',
+    );
+    return [atMost('the best picture again after, s', (better?.seconds ?? Infinity) - atSeconds, RISE_MS)];
+  }
   if (name === 'bottleneck') return judgeLadder(scenario, samples, frozen[0]!);
   if (lossPercent > 0) {
     const { repaired, once, p99Ms } = samples.at(-1)!.shown[0]!.repairs;
@@ -40,6 +49,7 @@ export function judge(scenario: Scenario, samples: readonly Sample[]): Check[] {
     ).length;
     return [atMost('samples in over-use', overUses, 0), atMost('freezes', freezes[0]!, 0)];
   }
+  if (scenario.slow) return judgePair(samples);
   if (viewers === 2) {
     const bytes = samples
       .at(-1)!
@@ -85,6 +95,28 @@ function receivedKbps(samples: readonly Sample[], viewer = 0): number {
 
 function startOf(samples: readonly Sample[]): Sample | undefined {
   return samples.find(({ seconds }) => seconds >= SETTLE_SECONDS);
+}
+
+/** What the first viewer's slow link does to the second viewer: nothing. */
+function judgePair(samples: readonly Sample[]): Check[] {
+  const settled = samples.filter(({ seconds }) => seconds >= SETTLE_SECONDS);
+  const p99 = (visited: boolean) => {
+    const late = settled
+      .filter((sample) => sample.visited === visited)
+      .flatMap(({ pages }) => pages[0]!.lateMs);
+    return late.toSorted((a, b) => a - b)[Math.floor(0.99 * late.length)] ?? Infinity;
+  };
+  const best = settled.filter(({ shown }) => shown[0]?.rendition === 'high' && shown[0].reach === 'full');
+  const lower = settled.filter(({ shown }) => shown[1] !== undefined && shown[1].rendition !== 'high');
+  return [
+    atLeast('time on the best rendition, %', (100 * best.length) / settled.length, 100),
+    atLeast(
+      'the other on a lower one, % of its time',
+      (100 * lower.length) / settled.filter(({ visited }) => visited).length,
+      80,
+    ),
+    atMost('pictures later beside the other, p99, ms', p99(true) - p99(false), DISPLAY_MS),
+  ];
 }
 
 function judgeLadder(

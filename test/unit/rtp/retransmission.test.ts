@@ -112,6 +112,25 @@ function reportLost({ sender }: Watching, lost: readonly number[]): void {
   sender.onTransportFeedback({ ...feedback, count, arrivals });
 }
 
+test('a burst that is to tell of the link repeats what is kept, else holds nothing', () => {
+  const camera = new TestCamera({ historyMs: 200 });
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(1);
+  const newest = viewer.highest;
+  assert.ok(sender.pad(2000) >= 2000);
+  assert.deepEqual(viewer.repaired, [newest, newest - 1]);
+  sender.pause();
+  camera.gop(10);
+  camera.gop(10);
+  const before = viewer.datagrams.length;
+  assert.ok(sender.pad(2000) >= 2000);
+  assert.equal(viewer.datagrams.length - before, 7);
+  assert.ok(viewer.datagrams.at(-1)![0]! & 0x20, 'padding');
+  assert.equal(viewer.refused, 0);
+  assert.equal(viewer.repaired.length, 2);
+});
+
 test('a packet that feedback tells is lost is repeated without a NACK, and its repetition too', () => {
   const camera = new TestCamera();
   const watching = watch(camera);
