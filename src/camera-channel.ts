@@ -9,7 +9,7 @@ import type { JsonObject } from './config/layers.ts';
 import type { Jpeg } from './control/snapshot.ts';
 import { errorText } from './errors.ts';
 import type { Log } from './log.ts';
-import { CameraMetrics, type CameraCondition, type CameraMetricsOptions } from './metrics/camera-metrics.ts';
+import { CameraMetrics, type CameraCondition } from './metrics/camera-metrics.ts';
 import { PROFILING_CHANNEL } from './metrics/kvs-profiling.ts';
 import { Profiling } from './metrics/profiling.ts';
 import { barsViewers, captureOf } from './recording-capture.ts';
@@ -23,6 +23,7 @@ import type { SignalingChannel } from './signaling/channel.ts';
 import type { MediaStorage } from './signaling/media-storage.ts';
 import type { SignalingHandler, SignalingStatus } from './signaling/signaling-status.ts';
 import type { Signaling } from './signaling/signaling.ts';
+import type { CameraTelemetry } from './telemetry.ts';
 import { Master, type MasterCounters, type SlowestLink } from './webrtc/master.ts';
 import type { IceServer, SecureTransport } from './webrtc/secure-transport.ts';
 import type { StorageStatus } from './webrtc/storage-status.ts';
@@ -38,8 +39,7 @@ export interface CameraChannelOptions {
   createSignaling: (handler: SignalingHandler) => Signaling;
   createTransport: () => SecureTransport;
   control: Pick<CameraControlOptions, 'ffmpeg' | 'actions' | 'topics'>;
-  /** What it needs beside the camera itself. */
-  metrics: Pick<CameraMetricsOptions, 'durations' | 'onEvent' | 'logDurations'>;
+  telemetry: CameraTelemetry;
   clock: Clock;
   random: Random;
   log: Log;
@@ -89,7 +89,7 @@ export class CameraChannel {
     );
     this.#audio = config.audio.enabled ? new MediaStream({ codec: config.audio.codec, clock }) : undefined;
     this.metrics = new CameraMetrics({
-      ...options.metrics,
+      ...options.telemetry,
       camera: name,
       channelName: channel.channelName,
       condition: () => this.#condition(),
@@ -107,7 +107,7 @@ export class CameraChannel {
     this.#camera = new CameraSlot(captureOf(config).config, createCamera, onUnit, onCameraStatus);
     this.#recording = config.storage.enabled && config.enabled ? this.#createRecording() : undefined;
     this.#signaling = createSignaling(this.#signalingHandler());
-    const profiling = new Profiling(options.metrics.durations, clock);
+    const profiling = new Profiling(options.telemetry.durations, clock);
     this.#control = new CameraControl({
       camera: name,
       config: () => this.#config,
@@ -119,8 +119,8 @@ export class CameraChannel {
     });
     this.#master = new Master({
       channelName: channel.channelName,
-      maxViewers: () => this.#config.viewers.max,
-      barred: () => barsViewers(this.#config),
+      limits: () => this.#config.viewers,
+      barred: () => barsViewers(this.#config) ?? options.telemetry.barred(),
       media: {
         streams: { video: this.#video, audio: this.#audio },
         capabilities: (clientId) => ({

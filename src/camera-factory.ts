@@ -1,6 +1,6 @@
 import { Agent as HttpsAgent } from 'node:https';
 import { Camera } from './camera/camera.ts';
-import { CameraChannel, type CameraChannelOptions } from './camera-channel.ts';
+import { CameraChannel } from './camera-channel.ts';
 import type { ActionConfig, AgentConfig, CameraConfig } from './config/config.ts';
 import type { LocalTopics } from './control/actions.ts';
 import { chooseCredentials } from './identity/choose-credentials.ts';
@@ -70,7 +70,7 @@ export class CameraFactory {
   createChannel(name: string, camera: CameraConfig, onStatus: () => void): CameraChannel {
     const { config, env, greengrassLogin, topics, telemetry, clock, random } = this.#options;
     const { credentials, controlPlane, awsStorage, skew, httpsAgent, dtls, mdns } = this.#shared;
-    const metrics: CameraChannelOptions['metrics'] = telemetry.forCamera();
+    const measured = telemetry.forCamera();
     const log = this.#options.log.child({ camera: name });
     const { region, endpoint, useDualStack, useStun, createChannel } = config.aws;
     const { stateDirectory, ffmpeg, secrets, actions } = config;
@@ -78,7 +78,7 @@ export class CameraFactory {
     const network = new LocalNetwork(ice, clock);
     // Where a picture is to be had at once; a failure is the first viewer's to tell.
     if (camera.prewarm) dtls.load().catch(() => {});
-    const onDuration: OnDuration = (duration, ms) => metrics.durations.record(duration, ms);
+    const onDuration: OnDuration = (duration, ms) => measured.durations.record(duration, ms);
     const channel = new SignalingChannel({
       channelName,
       region,
@@ -140,7 +140,7 @@ export class CameraFactory {
           random,
           log,
         }),
-      metrics,
+      telemetry: measured,
       clock,
       random,
       log,

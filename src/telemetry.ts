@@ -41,6 +41,15 @@ const SIGNALING_GRACE_MS = 60_000;
 const RECORDING_GRACE_MS = 60_000;
 const CERTIFICATE_WARN_DAYS = 30;
 
+/** What a camera needs of it. */
+export interface CameraTelemetry extends Pick<
+  CameraMetricsOptions,
+  'durations' | 'onEvent' | 'logDurations'
+> {
+  /** Why no viewer may be sent anything more; undefined where they may. */
+  barred: () => string | undefined;
+}
+
 /** Metrics, events of viewers' sessions, and alarms: collected from everything that runs, published over MQTT and to Prometheus. */
 export class Telemetry {
   /** Of the device; each camera has its own. */
@@ -81,11 +90,12 @@ export class Telemetry {
   }
 
   /** What a new camera measures with. */
-  forCamera(): Pick<CameraMetricsOptions, 'durations' | 'onEvent' | 'logDurations'> {
+  forCamera(): CameraTelemetry {
     return {
       durations: new Durations(this.#options.random, this.#options.clock, this.durations),
       onEvent: (event) => this.#events?.session(event),
       logDurations: () => this.#settings.logDurations,
+      barred: () => (this.#settings.overBudget === 'refuse' ? this.#budget.exceeded : undefined),
     };
   }
 

@@ -152,9 +152,15 @@ export const agentShape: Shape<Omit<AgentConfig, 'cameras' | 'sources' | 'secret
       scope: 'shadow',
     },
     monthlyMegabytes: {
-      doc: 'What may be sent to viewers in a calendar month; an alarm tells when 80 % and all of it are used. 0: no limit. Nothing is cut off.',
+      doc: 'What may be sent to viewers in a calendar month; an alarm tells when 80 % and all of it are used. 0: no limit.',
       format: whole(0, 100_000_000),
       default: 0,
+      scope: 'shadow',
+    },
+    overBudget: {
+      doc: 'When all of `monthlyMegabytes` is used: `warn` only, or `refuse` viewers until the month ends, those who watch too. Recording goes on.',
+      format: choice('warn', 'refuse'),
+      default: 'warn',
       scope: 'shadow',
     },
     prometheusPort: {

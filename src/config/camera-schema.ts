@@ -1,6 +1,7 @@
 import type { CameraConfig, RenditionConfig, SourceConfig } from './config.ts';
 import { choice, decimal, even, flag, list, oneOf, orEmpty, path, text, whole, orNone } from './formats.ts';
 import type { Shape } from './shape.ts';
+import { talkShape } from './talk-schema.ts';
 
 /** A camera without its source, which depends on a type, and its renditions, which are a map. */
 export type CameraKeys = Omit<CameraConfig, 'source' | 'video'> & {
@@ -87,6 +88,12 @@ export const cameraShape: Shape<CameraKeys> = {
   viewers: {
     // The service's own limit is 10 viewers a channel.
     max: { doc: 'Viewers served at once.', format: whole(1, 10), default: 10, scope: 'shadow' },
+    maxSessionMinutes: {
+      doc: 'Longest visit. 0: any.',
+      format: whole(0, 10_080),
+      default: 0,
+      scope: 'shadow',
+    },
   },
   dataChannel: {
     enabled: { doc: 'Accept data channels.', format: flag, default: true, scope: 'shadow' },
@@ -117,38 +124,7 @@ export const cameraShape: Shape<CameraKeys> = {
       scope: 'local',
     },
   },
-  talk: {
-    enabled: {
-      doc: 'Play what viewers say that are permitted to `talk`.',
-      format: flag,
-      default: false,
-      scope: 'local',
-    },
-    mode: {
-      doc: '`one`: whoever speaks first is heard until silent for a second; `mixed`: all are.',
-      format: choice('one', 'mixed'),
-      default: 'one',
-      scope: 'local',
-    },
-    device: {
-      doc: 'ALSA device of the loudspeaker.',
-      format: text('ALSA name', 'an ALSA device, e.g. default or plughw:1,0', /^[a-zA-Z][\w:,.=-]{0,127}$/),
-      default: 'default',
-      scope: 'local',
-    },
-    file: {
-      doc: 'WAV file of the last conversation, instead of the loudspeaker.',
-      format: orEmpty(path),
-      default: '',
-      scope: 'local',
-    },
-    command: {
-      doc: 'Program and arguments instead of the loudspeaker; no shell. It reads 16-bit little-endian samples, 48 kHz, one channel.',
-      format: orNone(list(text('text', 'texts without control characters', /^.{0,4000}$/))),
-      default: [],
-      scope: 'local',
-    },
-  },
+  talk: talkShape,
   twcc: {
     enabled: {
       doc: 'Negotiate transport-wide congestion control feedback.',

@@ -48,7 +48,7 @@ export interface CameraConfig {
   prewarm: boolean;
   /** How long the camera goes on after the last viewer left. */
   idleGraceSeconds: number;
-  viewers: { max: number };
+  viewers: { max: number; maxSessionMinutes: number };
   dataChannel: {
     enabled: boolean;
     /** Labels of channels that the agent opens to every viewer. */
@@ -152,6 +152,7 @@ export interface AgentConfig {
     thingDimension: boolean;
     /** What may be sent to viewers in a calendar month; 0: anything. */
     monthlyMegabytes: number;
+    overBudget: 'warn' | 'refuse';
     /** On 127.0.0.1; 0: off. */
     prometheusPort: number;
   };

@@ -66,6 +66,11 @@ export class DataBudget {
     await this.#store();
   }
 
+  /** Why nothing more is to be sent; undefined while something may. */
+  get exceeded(): string | undefined {
+    return this.faults().find(({ alarm }) => alarm === 'data-budget-exceeded')?.reason;
+  }
+
   /** From 80 % of the budget on. */
   faults(): Fault[] {
     const budget = this.#options.monthlyMegabytes();

@@ -30,7 +30,7 @@ export type RepairOutcome = 'sent' | 'skipped' | 'forgotten';
  * Repeats what was lost from the streams' plaintext history, over RTX (RFC 4588) where the peer has it, else by repeating the
  * packet itself. A NACK tells of it soonest; transport-wide feedback tells of what a lost NACK would have, and of lost
  * repetitions, which a browser asks for again only after 100 ms or more. A peer cannot make it send more than the link
- * is thought to carry, nor one packet more than once a round trip.
+ * is thought to carry, nor, by NACKs, one packet more than once a round trip.
  */
 export class Retransmitter {
   /** How long packets wait on their way now: a repetition waits there too. */

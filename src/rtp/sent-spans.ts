@@ -75,6 +75,11 @@ export class SentSpans {
   /** Extended sequence number of what was sent last under this transport-wide sequence number; undefined where it was not of late. */
   indexOf(transportSequence: number): number | undefined {
     const oldest = Math.max(0, this.#added - RECENT);
+    const first = this.#transportSequence[oldest % CAPACITY]!;
+    const last = (this.#added - 1) % CAPACITY;
+    const sent = (this.#transportSequence[last]! + this.#packets[last]! - first) & 0xffff;
+    // Peers may ask for anything, and often.
+    if (this.#added === 0 || ((transportSequence - first) & 0xffff) >= sent) return undefined;
     for (let i = this.#added - 1; i >= oldest; i--) {
       const slot = i % CAPACITY;
       const offset = (transportSequence - this.#transportSequence[slot]!) & 0xffff;

@@ -33,9 +33,9 @@ export interface MasterMedia {
 
 export interface MasterOptions {
   channelName: string;
-  /** As of now: for the next viewer. */
-  maxViewers: () => number;
-  /** Why no viewer is served at all; undefined where they are. */
+  /** As of now: how many viewers there may be, and after how long each is sent away (0: never). */
+  limits: () => { max: number; maxSessionMinutes: number };
+  /** Why no viewer is served at all, not even those that are here; undefined where they are. */
   barred?: () => string | undefined;
   media: MasterMedia;
   signaling: MasterSignaling;
@@ -59,6 +59,8 @@ export interface MasterOptions {
 
 /** The service carries 5 descriptions a second for a master; a fleet of viewers that comes back at once has its burst. */
 const OFFERS = { burst: 50, perSecond: 25 };
+/** How often is looked whether a viewer may stay. */
+const SEND_AWAY_MS = 10_000;
 /** Of what viewers do wrong, so that a flood of it does not fill the log; all is counted. */
 const COMPLAINTS = { burst: 20, perSecond: 1 };
 
@@ -78,7 +80,7 @@ export interface SlowestLink {
   reach: Reach;
 }
 
-/** The master of one signaling channel: answers offers, one session per viewer, never more than `maxViewers`. */
+/** The master of one signaling channel: answers offers, one session per viewer, never more than its limit. */
 export class Master {
   readonly counters: MasterCounters = {
     offers: 0,
@@ -158,6 +160,13 @@ export class Master {
     await Promise.all(this.#running);
   }
 
+  #sendAway(session: ViewerSession, servedMs: number): void {
+    const { barred, limits } = this.#options;
+    const maxMs = 60_000 * limits().maxSessionMinutes;
+    if (barred?.() !== undefined) session.close('barred');
+    else if (maxMs > 0 && servedMs >= maxMs) session.close('time-limit');
+  }
+
   #complain(details: object, message: string): void {
     if (this.#complaintLimit.take()) this.#options.log.warn(details, message);
   }
@@ -166,15 +175,15 @@ export class Master {
   #fullHouse(): string | undefined {
     const barred = this.#options.barred?.();
     if (barred !== undefined) return barred;
-    const maxViewers = this.#options.maxViewers();
-    if (this.#sessions.size < maxViewers) return undefined;
+    const { max } = this.#options.limits();
+    if (this.#sessions.size < max) return undefined;
     for (const [clientId, session] of this.#sessions) {
       if (!session.silent) continue;
       session.close('displaced');
       this.#sessions.delete(clientId);
       return undefined;
     }
-    return `all ${maxViewers} viewer places are taken (viewers.max)`;
+    return `all ${max} viewer places are taken (viewers.max)`;
   }
 
   #refuse(clientId: string, offer: Offer, negotiation: Negotiation & { ok: false }): void {
@@ -230,10 +239,13 @@ export class Master {
   }
 
   async #serve(session: ViewerSession): Promise<void> {
-    const { media, onSession } = this.#options;
+    const { media, onSession, clock } = this.#options;
     const lease = media.acquire();
     const ended = onSession(session);
+    const beganAtMs = clock.monotonic();
+    const watch = clock.every(SEND_AWAY_MS, () => this.#sendAway(session, clock.monotonic() - beganAtMs));
     const end = await session.serve();
+    watch.cancel();
     lease.release();
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
     ended(end);

@@ -66,7 +66,7 @@ const sessions = new Map<string, ViewerSession>();
 
 const master = new Master({
   channelName: 'lab',
-  maxViewers: () => 10,
+  limits: () => ({ max: 10, maxSessionMinutes: 0 }),
   media: {
     streams: { video: ladder, audio },
     capabilities: () => ({

@@ -97,6 +97,29 @@ describe('viewers of a master', () => {
     });
   });
 
+  test('a viewer is sent away after the longest visit, and when none may be served any more', async () => {
+    // It looks every 10 s.
+    const clock: Clock = {
+      ...systemClock,
+      every: (ms, look) => systemClock.every(ms === 10_000 ? 20 : ms, look),
+    };
+    const stub = await withMaster({ clock }, async (running) => {
+      const viewer = await join(running, 'forgotten');
+      running.maxSessionMinutes = 0.001;
+      await running.ended(1);
+      viewer.close();
+      running.maxSessionMinutes = 0;
+      const next = await join(running, 'next');
+      running.barred = 'the data budget is used up';
+      await running.ended(2);
+      next.close();
+      const late = new StubViewer('late', own);
+      await assert.rejects(running.join(late), /refused/);
+      late.close();
+    });
+    assert.deepEqual(stub.ends, ['time-limit', 'barred']);
+  });
+
   test('stale offers take no place from a viewer that is there', async () => {
     const stub = await withMaster({ maxViewers: 3 }, async (running) => {
       const watching = await join(running, 'watching');

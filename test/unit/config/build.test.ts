@@ -23,7 +23,7 @@ test('a camera needs no more than a source; everything else has a default', () =
     probeIntervalSeconds: 0,
     prewarm: false,
     idleGraceSeconds: 10,
-    viewers: { max: 10 },
+    viewers: { max: 10, maxSessionMinutes: 0 },
     dataChannel: { enabled: true, open: [], echo: false },
     control: { allowed: ['view', 'snapshot'], operators: [] },
     talk: { enabled: false, mode: 'one', device: 'default', file: '', command: [] },

@@ -33,6 +33,8 @@ export class StubMaster {
   readonly master: Master;
   readonly lines: LoggedLine[] = [];
   readonly ends: SessionEnd[] = [];
+  maxSessionMinutes = 0;
+  barred: string | undefined;
   /** Leases on the camera that are not released yet. */
   leases = 0;
   readonly #viewers = new Map<string, StubViewer>();
@@ -48,7 +50,8 @@ export class StubMaster {
     this.#events.setMaxListeners(0);
     this.master = new Master({
       channelName: 'front',
-      maxViewers: () => maxViewers,
+      limits: () => ({ max: maxViewers, maxSessionMinutes: this.maxSessionMinutes }),
+      barred: () => this.barred,
       media: {
         streams: { video: onlyRendition(this.#video), audio: undefined },
         capabilities: () => ({

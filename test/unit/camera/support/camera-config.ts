@@ -13,7 +13,7 @@ export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}):
     audio: { enabled: true, codec: 'opus', bitrateKbps: 32 },
     prewarm: false,
     idleGraceSeconds: 5,
-    viewers: { max: 10 },
+    viewers: { max: 10, maxSessionMinutes: 0 },
     dataChannel: { enabled: true, open: [], echo: false },
     control: { allowed: ['view', 'snapshot'], operators: [] },
     talk: { enabled: false, mode: 'one', device: 'default', file: '', command: [] },
