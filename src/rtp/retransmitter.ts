@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Pacer } from './pacer.ts';
 import type { PacketOutput } from './packet-output.ts';
 import { NOT_RECEIVED, type TransportFeedback } from './rtcp-types.ts';
@@ -14,6 +14,8 @@ const MAX_REPEAT_MS = 100;
 const UNKNOWN_REPEAT_MS = 20;
 /** Repetitions that may go out at once before the rate applies: a short outage. */
 const BURST_MS = 300;
+/** A burst of losses that took the repetition may be over by then. */
+const SECOND_COPY_MS = 10;
 /** Of the link, at most: more lost than this is not mended by sending yet more. */
 const SHARE = 0.5;
 const MAX_BURST_BYTES = 256 * 1024;
@@ -51,6 +53,9 @@ export class Retransmitter {
   /** Which packet was repeated under which transport-wide sequence number. */
   readonly #tracedIndex = new Float64Array(TRACED).fill(-1);
   readonly #tracedSequence = new Uint16Array(TRACED);
+  /** What goes once more when the timer ends. */
+  #again: number[] = [];
+  #timer: Timer | undefined;
   #repeatMs = UNKNOWN_REPEAT_MS;
   #allowance = MAX_BURST_BYTES;
   #refilledAtMs: number;
@@ -82,6 +87,11 @@ export class Retransmitter {
       this.#repeatedIndex[slot] === index &&
       this.#clock.monotonic() - this.#repeatedAtMs[slot]! < this.#repeatMs + this.queueMs;
     return isRecent ? 'skipped' : this.#repeat(index);
+  }
+
+  /** Nothing goes once more. */
+  close(): void {
+    this.#timer?.cancel();
   }
 
   /** Repeats what did not arrive, unless a repetition is on its way. */
@@ -120,12 +130,26 @@ export class Retransmitter {
       this.#media.repeat(frame.payloads, found.payload, found.timestamp, index, found.transportSequence);
       return 'sent';
     }
-    for (let i = 0; i < copies; i++) {
-      const sequence = this.#rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
-      this.#tracedIndex[sequence % TRACED] = index;
-      this.#tracedSequence[sequence % TRACED] = sequence;
-    }
+    this.#retransmit(this.#rtx, index);
+    if (copies > 1) this.#again.push(index);
+    if (copies > 1) this.#timer ??= this.#clock.after(SECOND_COPY_MS, () => this.#repeatAgain());
     return 'sent';
+  }
+
+  #repeatAgain(): void {
+    const indices = this.#again;
+    this.#again = [];
+    this.#timer = undefined;
+    for (const index of indices) if (this.#rtx) this.#retransmit(this.#rtx, index);
+  }
+
+  #retransmit(rtx: PacketOutput, index: number): void {
+    const found = this.#spans.find(index);
+    const frame = found?.stream.frame(found.frameIndex);
+    if (found === undefined || frame === undefined) return;
+    const sequence = rtx.retransmit(frame.payloads, found.payload, found.timestamp, index);
+    this.#tracedIndex[sequence % TRACED] = index;
+    this.#tracedSequence[sequence % TRACED] = sequence;
   }
 
   /**

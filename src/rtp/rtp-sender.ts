@@ -142,7 +142,7 @@ export class RtpSender implements RtcpHandler {
   setLink(queueMs: number, loss: number): void {
     const plan = this.#repairPlan;
     const before = plan.playoutDelayMs;
-    plan.update(loss, this.#roundTripMs, this.#clock.monotonic());
+    plan.update(loss, queueMs, this.#roundTripMs, this.#clock.monotonic());
     this.#retransmitter.queueMs = queueMs;
     this.#retransmitter.copies = plan.copies;
     if (plan.playoutDelayMs !== before) this.#delayPlayout(plan.playoutDelayMs);
@@ -211,6 +211,7 @@ export class RtpSender implements RtcpHandler {
   close(): void {
     if (this.#closed) return;
     this.pause();
+    this.#retransmitter.close();
     this.#closed = true;
     const ssrcs = this.rtxSsrc === undefined ? [this.ssrc] : [this.ssrc, this.rtxSsrc];
     if (this.#media.packets > 0) this.#sendRtcp(buildGoodbye(ssrcs, this.#cname));

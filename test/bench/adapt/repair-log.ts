@@ -1,6 +1,5 @@
 import { Socket } from 'node:dgram';
 import { PacketOutput } from '../../../src/rtp/packet-output.ts';
-import { Retransmitter } from '../../../src/rtp/retransmitter.ts';
 import { RtpSender } from '../../../src/rtp/rtp-sender.ts';
 
 /** How the packets of this process were repaired. */
@@ -14,47 +13,39 @@ export interface RepairFigures {
   maxMs: number;
 }
 
-/** Copies of one repetition leave together. */
-const SAME_TRY_MS = 5;
-
 /** Watches every repetition of this process; the returned function tells of those so far. */
 export function watchRepairs(): () => RepairFigures {
-  const tries = new Map<string, { count: number; atMs: number }>();
+  const tries = new Map<string, number>();
   const delaysMs: number[] = [];
   let arrivedAtMs = 0;
-  let answering = false;
-  let padding = false;
+  /** What is being answered; second copies and bursts of padding answer nothing. */
+  let answering: 'NACK' | 'feedback' | undefined;
   around(Socket, 'emit', (call) => {
     arrivedAtMs = performance.now();
     return call();
   });
-  around(RtpSender, 'onNack', (call) => {
-    answering = true;
-    call();
-    answering = false;
-  });
-  around(Retransmitter, 'pad', (call) => {
-    padding = true;
-    const sent = call();
-    padding = false;
-    return sent;
-  });
+  for (const [method, what] of [
+    ['onNack', 'NACK'],
+    ['onTransportFeedback', 'feedback'],
+  ] as const)
+    around(RtpSender, method, (call) => {
+      answering = what;
+      call();
+      answering = undefined;
+    });
   around(PacketOutput, 'retransmit', (call, output, args) => {
-    const result = call();
-    if (padding) return result;
-    const nowMs = performance.now();
-    if (answering) delaysMs.push(nowMs - arrivedAtMs);
+    const sequence = call();
+    if (answering === undefined) return sequence;
+    if (answering === 'NACK') delaysMs.push(performance.now() - arrivedAtMs);
     const key = `${Reflect.get(output, 'ssrc')} ${String(args[3])}`;
-    const earlier = tries.get(key);
-    if (earlier && nowMs - earlier.atMs < SAME_TRY_MS) return result;
-    tries.set(key, { count: (earlier?.count ?? 0) + 1, atMs: nowMs });
-    return result;
+    tries.set(key, (tries.get(key) ?? 0) + 1);
+    return sequence;
   });
   return () => {
     const sorted = delaysMs.toSorted((a, b) => a - b);
     return {
       repaired: tries.size,
-      once: [...tries.values()].filter(({ count }) => count === 1).length,
+      once: [...tries.values()].filter((count) => count === 1).length,
       p99Ms: sorted[Math.floor(0.99 * sorted.length)] ?? 0,
       maxMs: sorted.at(-1) ?? 0,
     };
