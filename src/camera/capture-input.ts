@@ -140,7 +140,7 @@ export class CaptureInput {
 
   /** The plan as far as it is known, and all that its arguments depend on. */
   async #prepare(): Promise<{ plan: InputPlan; context: ArgsContext }> {
-    const { config, ffmpeg, isWanted } = this.#options;
+    const { config, ffmpeg, log, isWanted } = this.#options;
     const { source } = this.#options.plan;
     const capabilities = await ffmpeg.capabilities();
     const { v4l2Format, facts } = await this.#deviceFormat();
@@ -151,6 +151,8 @@ export class CaptureInput {
     if (named && !capabilities.encoders.has(encoder)) {
       throw new Error(`video.encoder: this ffmpeg (${capabilities.versionText}) has no encoder "${encoder}"`);
     }
+    if (config.overlay && !capabilities.drawText)
+      log.warn({}, 'overlay: this ffmpeg writes no text into pictures (filter drawtext, and a font)');
     const credentials = source.type === 'rtsp' ? await this.#credentials(source.url) : undefined;
     const context: ArgsContext = {
       config,

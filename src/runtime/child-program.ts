@@ -8,6 +8,8 @@ import type { Clock, Timer } from './clock.ts';
 /** How much of a program's standard error is kept, whatever it prints. */
 const LAST_WORDS_LIMIT_BYTES = 4096;
 const LAST_WORDS_LINES = 3;
+/** Who prints more than is kept at once is heard with such pauses: reading a flood as fast as it comes takes a whole processor. */
+const FLOOD_PAUSE_MS = 10;
 const LAST_WORDS_CHARS = 400;
 /** What ffmpeg says beside what matters: repetitions, and its side of the conversation about gates. */
 const CHATTER = /^(Last message repeated|Enter command:|Command reply for stream)/;
@@ -52,11 +54,8 @@ export class ChildProgram {
       detached: true,
     });
     if (nice > 0 && this.#child.pid !== undefined) setPriority(this.#child.pid, nice);
-    // Whatever it prints is read, or the program would block; a flood must cost little.
-    this.#child.stderr?.on('data', (chunk: Buffer) => {
-      const all = chunk.length < LAST_WORDS_LIMIT_BYTES ? Buffer.concat([this.#stderr, chunk]) : chunk;
-      this.#stderr = all.subarray(-LAST_WORDS_LIMIT_BYTES);
-    });
+    const { stderr } = this.#child;
+    if (stderr) stderr.on('data', (chunk: Buffer) => this.#hear(chunk, stderr));
     // A write to a program that has just ended is no fault of its own.
     this.#child.stdin?.on('error', () => {});
     this.ended = new Promise((resolve) => {
@@ -106,6 +105,15 @@ export class ChildProgram {
       .map((line) => line.replace(/^\[([^\]@]+) @ 0x[0-9a-f]+\]/, '[$1]').trim())
       .filter((line) => line !== '' && !CHATTER.test(line));
     return lines.slice(-LAST_WORDS_LINES).join('; ').slice(-LAST_WORDS_CHARS);
+  }
+
+  /** Whatever it prints is read, or the program would block. */
+  #hear(chunk: Buffer, stderr: Readable): void {
+    const isFlood = chunk.length >= LAST_WORDS_LIMIT_BYTES;
+    this.#stderr = (isFlood ? chunk : Buffer.concat([this.#stderr, chunk])).subarray(-LAST_WORDS_LIMIT_BYTES);
+    if (!isFlood) return;
+    stderr.pause();
+    this.#clock.after(FLOOD_PAUSE_MS, () => stderr.resume());
   }
 
   #finish(resolve: (ending: Ending) => void, ending: Ending): void {

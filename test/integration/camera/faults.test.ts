@@ -71,13 +71,14 @@ test('garbage instead of NUT: reported, and tried again until it is right', asyn
   await rig.until('a picture', () => rig.camera.status().state === 'streaming');
 });
 
-test('a flood on standard error: the picture goes on, memory stays, passwords do not show', async () => {
+test('a flood on standard error: the picture goes on, memory stays, passwords do not show', async (context) => {
   const rig = new CameraRig({ type: 'test' }, { ffmpegPath: support('ffmpeg-with-flood.sh') });
   rig.camera.acquire();
   await rig.more('high', 15);
   const before = process.memoryUsage().rss;
   await rig.more('high', 45);
   const grownMb = (process.memoryUsage().rss - before) / 1e6;
+  context.diagnostic(`${Math.round(grownMb)} MB`);
   // The flood itself is many times as much.
   assert.ok(grownMb < 50, `${grownMb} MB`);
   signalFfmpeg('SIGKILL');

