@@ -36,11 +36,13 @@ export class CameraControl {
   readonly #labels: ChannelLabels<ViewerSession>;
   readonly #config: () => CameraConfig;
   readonly #talkback: Talkback;
+  readonly #actions: Actions;
   readonly #control: Control<ViewingViewer>;
 
   constructor(options: CameraControlOptions) {
     const { camera, config, ffmpeg, leasePicture, others, clock, log } = options;
     const actions = new Actions({ ...options, nice: ffmpeg.nice });
+    this.#actions = actions;
     const { mode, ...output } = config().talk;
     this.#config = config;
     this.#talkback = new Talkback({ output, mode, ffmpeg, clock, log });
@@ -98,11 +100,12 @@ export class CameraControl {
   /** A viewer is gone. */
   left(session: ViewerSession): void {
     this.#talkback.left(session);
+    void this.#actions.left(session.clientId);
   }
 
-  /** Settles when the loudspeaker is closed. */
-  close(): Promise<void> {
-    return this.#talkback.close();
+  /** Settles when every program has ended. */
+  async close(): Promise<void> {
+    await Promise.all([this.#talkback.close(), this.#snapshots.close()]);
   }
 
   /** For an operator: `{"width", "quality"}`. */

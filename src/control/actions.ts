@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../config/layers.ts';
+import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { ChildProgram, endingText } from '../runtime/child-program.ts';
 import { within, type Clock } from '../runtime/clock.ts';
@@ -46,6 +47,8 @@ const MAX_REPLY_BYTES = 8 * 1024;
 /** Runs what viewers ask for, and nothing that the configuration does not name: what they say is data, never an argument. */
 export class Actions {
   readonly #options: ActionsOptions;
+  /** Client ids of viewers that have set the camera in motion. */
+  readonly #moving = new Set<string>();
   #running = 0;
 
   constructor(options: ActionsOptions) {
@@ -71,12 +74,24 @@ export class Actions {
     };
   }
 
+  /** A viewer is gone: what it has set in motion stops. Never rejects. */
+  async left(clientId: string): Promise<void> {
+    if (!this.#moving.has(clientId)) return;
+    try {
+      await this.#run(clientId, PTZ, readPtz({}));
+    } catch (error) {
+      this.#options.log.warn({ clientId, error: errorText(error) }, 'the camera could not be stopped');
+    }
+  }
+
   async #run(clientId: string, name: string, data: JsonObject): Promise<Json> {
     const { camera, actions, log } = this.#options;
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (!action) throw new ControlError('bad-params', `action: one of ${this.names.join(', ')}`);
     if (this.#running >= MAX_RUNNING) throw new ControlError('busy', `${MAX_RUNNING} actions are running`);
     log.info({ clientId, action: name }, 'action');
+    if (name === PTZ && AXES.some((axis) => data[axis] !== 0)) this.#moving.add(clientId);
+    else if (name === PTZ) this.#moving.delete(clientId);
     this.#running += 1;
     try {
       return await this.#perform(action, { camera, clientId, action: name, data });

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Actions, type Action } from '../../../src/control/actions.ts';
 import { ControlError } from '../../../src/control/control-message.ts';
@@ -11,17 +14,18 @@ const viewer = { clientId: 'viewer-1' };
 /** What a camera with these programs answers. */
 function camera(actions: Record<string, Action>) {
   const log = new KeptLog();
-  const methods = new Actions({
+  const all = new Actions({
     camera: 'front',
     actions,
     topics: undefined,
     nice: 0,
     clock: systemClock,
     log,
-  }).methods();
+  });
+  const methods = all.methods();
   const ask = async (method: string, params: JsonObject) =>
     (await methods[method]?.run(viewer, params))?.result.reply;
-  return { log, methods, ask };
+  return { log, methods, ask, all };
 }
 
 const node = (script: string) => ({ command: [process.execPath, '-e', script] });
@@ -77,6 +81,24 @@ test('PTZ is three speeds, and goes to the action of that name', async () => {
   assert.deepEqual(await ask('ptz', { pan: -1, zoom: 0.5 }), { pan: -1, tilt: 0, zoom: 0.5 });
   for (const params of [{ pan: 1.1 }, { tilt: '1' }, { zoom: null }, { roll: 1 }])
     await assert.rejects(ask('ptz', params), ControlError);
+});
+
+test('what a viewer has set in motion stops when it leaves', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kvs-ptz-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'moves');
+  const script = `process.stdin.once('data', (text) => require('fs').appendFileSync(
+    ${JSON.stringify(file)}, JSON.parse(text).data.pan + ' '))`;
+  const { ask, all } = camera({ ptz: node(script) });
+  await all.left(viewer.clientId);
+  await ask('ptz', { pan: 1 });
+  await ask('ptz', {});
+  await all.left(viewer.clientId);
+  await ask('ptz', { pan: -1 });
+  await all.left('another');
+  await all.left(viewer.clientId);
+  await all.left(viewer.clientId);
+  assert.equal(readFileSync(file, 'utf8'), '1 0 -1 0 ');
 });
 
 test('an action for a topic needs a nucleus', async () => {

@@ -4,6 +4,7 @@ import { systemClock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import { IceAgent } from '../../../../src/webrtc/ice/ice-agent.ts';
 import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
+import type { DataChannel } from '../../../../src/webrtc/sctp/data-channel.ts';
 import { DataChannels } from '../../../../src/webrtc/sctp/data-channels.ts';
 import {
   certificateFingerprint,
@@ -60,7 +61,7 @@ export class StubViewer {
   }
 
   /** Data channels, from now on; to be called before `offer`. */
-  withChannels(): DataChannels {
+  withChannels(onChannel: (channel: DataChannel) => void = () => {}): DataChannels {
     this.channels = new DataChannels({
       dtlsRole: 'client',
       localPort: 5000,
@@ -70,7 +71,7 @@ export class StubViewer {
       clock: systemClock,
       random: systemRandom,
       send: (packet) => this.#dtls.sendData(packet),
-      onChannel: () => {},
+      onChannel,
       onClosed: () => {},
     });
     return this.channels;
