@@ -10,6 +10,7 @@ import { MediaStream } from '../../src/rtp/media-stream.ts';
 import { Pacer } from '../../src/rtp/pacer.ts';
 import { TransportSequence } from '../../src/rtp/packet-output.ts';
 import { parseRtcp } from '../../src/rtp/rtcp-parse.ts';
+import type { TransportFeedback } from '../../src/rtp/rtcp-types.ts';
 import { RtpSender } from '../../src/rtp/rtp-sender.ts';
 import { SrtpSender } from '../../src/rtp/srtp-sender.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
@@ -81,7 +82,13 @@ async function measure(adapting: boolean): Promise<number> {
     stream.push({ codec: 'h264', data: i === 0 ? keyframe : unit, captureTimeMs, keyframe: i === 0 });
     feedback.forEach((packet, viewer) => {
       const link = links[viewer]!;
-      if (adapting) parseRtcp(packet, { onTransportFeedback: (parsed) => link.onTransportFeedback(parsed) });
+      const sender = senders[viewer]!;
+      const onTransportFeedback = (parsed: TransportFeedback) => {
+        link.onTransportFeedback(parsed);
+        sender.setLink(link.estimate.queueMs, link.estimate.loss);
+        sender.onTransportFeedback(parsed);
+      };
+      if (adapting) parseRtcp(packet, { onTransportFeedback });
     });
     clock.advance(FRAME_MS);
     const { user: userUs, system } = process.cpuUsage(before);
