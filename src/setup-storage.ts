@@ -85,8 +85,10 @@ async function plan(
   clock: Clock,
 ): Promise<Step[]> {
   const channelArn = await controlPlane.describeChannel(channelName);
-  const linked = await storage.storageStream(channelArn);
-  const stream = await existing(storage, linked ?? channelName);
+  const linkedArn = await storage.storageStream(channelArn);
+  // It may have been deleted.
+  const linked = linkedArn === undefined ? undefined : await existing(storage, linkedArn);
+  const stream = linked ?? (await existing(storage, channelName));
   const steps: Step[] = [];
   if (!stream) {
     steps.push({

@@ -72,8 +72,8 @@ export class StoragePeer implements Recorder {
 
   /** Monotonic time up to which it is believed to have received what was sent; undefined where it never did. */
   get coveredUntilMs(): number | undefined {
-    if (this.#isEnded) return this.#coveredUntilMs;
-    return this.#heardAtMs ?? this.#coveredUntilMs;
+    if (this.#isEnded || this.#coveredUntilMs === undefined) return this.#coveredUntilMs;
+    return this.#heardAtMs ?? Math.max(this.#coveredUntilMs, this.#clock.monotonic() - FIRST_REPORT_MS);
   }
 
   /** Payload and headers, about. */

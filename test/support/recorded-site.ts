@@ -78,7 +78,7 @@ export function assertWhole(judged: Verdict, media: RecordedMedia, seconds: numb
 }
 
 /** For people. */
-export function told({ strips, seconds, steps, beepAfterFlashMs, clockErrorsMs }: Verdict): string {
+export function summary({ strips, seconds, steps, beepAfterFlashMs, clockErrorsMs }: Verdict): string {
   return [
     `${strips.length} pictures in ${seconds.toFixed(1)} s`,
     `steps ${JSON.stringify(steps)}`,

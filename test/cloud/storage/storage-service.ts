@@ -15,6 +15,8 @@ export interface StorageSettings {
   offerDelayMs: number;
   /** So many of the next requests are taken, and no offer follows. */
   offersWithheld: number;
+  /** So many of the next answers are not heeded. */
+  answersIgnored: number;
   /** A session ends by itself after that. */
   sessionMs: number;
   /** When the newest session ends the former ones. */
@@ -35,6 +37,7 @@ export class StorageService implements StorageSessions, StorageSide {
   readonly settings: StorageSettings = {
     offerDelayMs: 50,
     offersWithheld: 0,
+    answersIgnored: 0,
     sessionMs: 3_600_000,
     formerEnds: 'when-connected',
     offeredKinds: ['video', 'audio'],
@@ -67,8 +70,10 @@ export class StorageService implements StorageSessions, StorageSide {
     const payload: unknown = JSON.parse(Buffer.from(messagePayload, 'base64').toString());
     if (!isObject(payload)) throw new RefusedMessage(400, 'InvalidArgumentException', 'no JSON object');
     const { sdp, candidate } = payload;
-    if (action === 'SDP_ANSWER' && typeof sdp === 'string') peer.accept(sdp);
-    else if (action === 'ICE_CANDIDATE' && typeof candidate === 'string') peer.addCandidate(candidate);
+    if (action === 'SDP_ANSWER' && typeof sdp === 'string') {
+      if (this.settings.answersIgnored > 0) this.settings.answersIgnored -= 1;
+      else peer.accept(sdp);
+    } else if (action === 'ICE_CANDIDATE' && typeof candidate === 'string') peer.addCandidate(candidate);
     else throw new RefusedMessage(400, 'InvalidArgumentException', `what is ${action}?`);
   }
 

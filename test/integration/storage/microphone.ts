@@ -7,7 +7,7 @@ import { testVideoGraph } from '../../../src/camera/test-source.ts';
 import { isObject, valueAt } from '../../../src/config/layers.ts';
 import type { Site } from '../../cloud/site.ts';
 import type { RecordedUnit } from '../../cloud/storage/recorded-media.ts';
-import { FPS, HIGH, largest, startRecordedSite, told, verdict } from '../../support/recorded-site.ts';
+import { FPS, HIGH, largest, startRecordedSite, summary, verdict } from '../../support/recorded-site.ts';
 import { childPids, commandLine } from '../camera/support/processes.ts';
 
 const REASON = ['state', 'reported', 'cameras', 'front', 'reason'];
@@ -53,7 +53,7 @@ export function recordsThroughSilence(): void {
       await media.more('video', 4 * FPS);
       const judged = await verdict(site, channelName);
       const beeps = judged.beepAfterFlashMs.length;
-      t.diagnostic(told(judged));
+      t.diagnostic(summary(judged));
       assert.deepEqual(judged.tracks, ['h264', 'opus']);
       assert.deepEqual(judged.steps, []);
       assert.ok(beeps >= 6 && beeps < judged.seconds - 2, `${beeps} beeps in ${judged.seconds} s`);

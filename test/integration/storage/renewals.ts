@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertWhole, startRecordedSite, told, verdict } from '../../support/recorded-site.ts';
+import { LiveViewer } from '../../support/live-viewer.ts';
+import { assertWhole, startRecordedSite, summary, verdict } from '../../support/recorded-site.ts';
 
 const SECONDS = 60;
 
@@ -9,6 +10,10 @@ export function recordsOverRenewals(): void {
     const { site, channelName } = await startRecordedSite({ storage: { renewAfterMinutes: 0.45 } });
     const { storage } = site.cloud;
     try {
+      await storage.connected(channelName, 1);
+      await assert.rejects(LiveViewer.join(site.cloud, channelName, 'viewer'), refused);
+      const told = site.agent.logs.find(({ msg }) => msg === 'viewer refused');
+      assert.match(String(told?.details['reason']), /the channel is recorded/);
       await storage.connected(channelName, 2, 40_000);
       // The next one ends its predecessor long before it is there itself: longer than a GOP.
       storage.settings.formerEnds = 'at-join';
@@ -16,7 +21,7 @@ export function recordsOverRenewals(): void {
       const media = storage.media(channelName);
       await media.lasting(SECONDS, 60_000);
       const judged = await verdict(site, channelName);
-      t.diagnostic(`${told(judged)}, ${storage.sessions(channelName)} sessions`);
+      t.diagnostic(`${summary(judged)}, ${storage.sessions(channelName)} sessions`);
       assert.equal(storage.sessions(channelName), 3);
       assertWhole(judged, media, SECONDS);
       const gaps = site.agent.logs.filter(({ msg }) => msg === 'the recording has a gap');
@@ -25,4 +30,8 @@ export function recordsOverRenewals(): void {
       await site.close();
     }
   });
+}
+
+function refused({ cause }: Error): boolean {
+  return cause instanceof Error && cause.message === 'refused';
 }

@@ -52,6 +52,15 @@ test('setup-storage shows what it will do, does it when told to, and only once',
   );
 });
 
+test('a channel whose stream was deleted gets another', async () => {
+  const channel = cloud.context.channels.byName('recorded');
+  assert.ok(channel);
+  channel.storageStreamArn = 'arn:aws:kinesisvideo:us-west-2:123456789012:stream/deleted/1';
+  assert.match(await setup('--yes'), /link the stream .* to the channel/);
+  const stream = cloud.context.streams.find({ name: 'recorded', arn: '' });
+  assert.equal(channel.storageStreamArn, stream?.arn);
+});
+
 test('a linked stream that keeps nothing gets its retention', async () => {
   const stream = cloud.context.streams.find({ name: 'recorded', arn: '' });
   assert.ok(stream);

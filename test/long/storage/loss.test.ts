@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { FPS, startRecordedSite, verdict } from '../../support/recorded-site.ts';
 import { NetworkLab } from '../../support/network-lab.ts';
+import { scrape } from './support/scrape.ts';
 
 const CLOUD_NAME = 'cloud.test';
 const PROMETHEUS_PORT = 9_464;
@@ -29,23 +29,19 @@ test('5 % loss and three lost peers in three minutes: gaps below 5 s, each in th
     await media.more('video', BETWEEN_DROPS, 90_000);
     lab.filter();
     const { steps, seconds, strips } = await verdict(site, channelName);
-    const address = `http://127.0.0.1:${PROMETHEUS_PORT}/metrics`;
-    const fetchText = `fetch('${address}').then((r) => r.text()).then((text) => process.stdout.write(text))`;
-    const [program, ...args] = [...lab.launcher, process.execPath, '-e', fetchText];
-    const metrics = execFileSync(program ?? '', args, { encoding: 'utf8' });
-    const told = metrics
-      .split('\n')
-      .filter((line) => /recording|storage/i.test(line) && !line.startsWith('#'));
+    const metrics = scrape(lab, PROMETHEUS_PORT);
     const gaps = steps.filter(({ missing }) => missing > FPS / 4);
     t.diagnostic(`${strips.length} pictures in ${seconds.toFixed(1)} s, steps ${JSON.stringify(steps)}`);
-    t.diagnostic(`${storage.sessions(channelName)} sessions; ${told.join('; ')}`);
+    const counts = ['storage_joins', 'storage_renewals', 'storage_losses', 'recording_gaps'].map(
+      (name) => `${name} ${metrics(`${name}_total`)}`,
+    );
+    t.diagnostic(`${storage.sessions(channelName)} sessions; ${counts.join(', ')}`);
     assert.ok(storage.sessions(channelName) >= 4);
     assert.ok(
       gaps.every(({ missing }) => missing < 5 * FPS),
       JSON.stringify(gaps),
     );
-    const counted = /recording_?gaps\S*(?:\{[^}]*\})? (\d+)/i.exec(metrics)?.[1];
-    assert.equal(Number(counted), gaps.length);
+    assert.equal(metrics('recording_gaps_total'), gaps.length);
   } finally {
     await site.close();
     lab.close();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertWhole, startRecordedSite, told, verdict } from '../../support/recorded-site.ts';
+import { assertWhole, startRecordedSite, summary, verdict } from '../../support/recorded-site.ts';
 
 const SECONDS = 600;
 const FIVE_MINUTES_MS = 300_000;
@@ -17,7 +17,7 @@ test('ten minutes with two renewals, whichever session the service ends: every p
     const media = storage.media(channelName);
     await media.lasting(SECONDS, 1000 * SECONDS);
     const judged = await verdict(site, channelName);
-    t.diagnostic(`${told(judged)}, ${storage.sessions(channelName)} sessions`);
+    t.diagnostic(`${summary(judged)}, ${storage.sessions(channelName)} sessions`);
     assert.equal(storage.sessions(channelName), 3);
     assertWhole(judged, media, SECONDS);
   } finally {

@@ -11,11 +11,15 @@ import type { StorageGap, StorageState, StorageTiming } from '../../../../src/we
 import { DtlsLoader } from '../../../../src/webrtc/werift/dtls-loader.ts';
 import { PeerTransport } from '../../../../src/webrtc/werift/peer-transport.ts';
 import type { LocalCloud } from '../../../cloud/local-cloud.ts';
+import type { RecordedMedia } from '../../../cloud/storage/recorded-media.ts';
 import { localIce } from '../../../support/local-ice.ts';
 import { Master } from '../../signaling/support/master.ts';
 
 const loader = new DtlsLoader();
 const FRAME_MS = 40;
+/** Where each picture has its number, in digits: no start code can come of them. */
+const NUMBER_AT = 8;
+const NUMBER_LENGTH = 8;
 /** Minutes become fractions of a second. */
 const TIMING: Partial<StorageTiming> = {
   offerMs: 400,
@@ -128,7 +132,7 @@ export class RecorderRig {
     const data = Buffer.alloc(keyframe ? 3_000 : 800, 0xa5);
     data.writeUInt32BE(1);
     data[4] = keyframe ? 0x65 : 0x41;
-    data.writeUInt32BE(this.#frames, 8);
+    data.write(String(this.#frames).padStart(NUMBER_LENGTH, '0'), NUMBER_AT);
     this.#frames += 1;
     const captureTimeMs = Date.now();
     this.#video.push({ codec: 'h264', data, captureTimeMs, keyframe });
@@ -142,4 +146,12 @@ export class RecorderRig {
       });
     }
   }
+}
+
+/** Of the pictures that were recorded, those that do not follow the one before. */
+export function missingPictures(media: RecordedMedia): number[] {
+  const numbers = media
+    .pictures()
+    .map(({ data }) => Number(data.toString('latin1', NUMBER_AT, NUMBER_AT + NUMBER_LENGTH)));
+  return numbers.filter((number, i) => i > 0 && number !== (numbers[i - 1] ?? 0) + 1);
 }
