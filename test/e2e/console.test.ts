@@ -4,15 +4,26 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
+import type { LogLine } from '../cloud/agent-process.ts';
 import { startSite, type Site } from '../cloud/site.ts';
 import { launchBrowser, openViewerPage, type ViewerPage } from './support/browser.ts';
 
 const SCREENSHOTS = join(import.meta.dirname, '../output/console');
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const high = { width: 640, height: 360, fps: 25, bitrateKbps: 600 };
-const camera = { source: { type: 'test' }, video: { renditions: { high } } };
+const camera = {
+  source: { type: 'test' },
+  video: { renditions: { high } },
+  dataChannel: { echo: true },
+  control: { allowed: ['view', 'snapshot', 'command', 'talk'] },
+  talk: { enabled: true, command: ['cat'] },
+};
+/** It says what it was asked for. */
+const actions = { ptz: { command: ['cat'] }, light: { command: ['echo', '"on"'] } };
 const PHONE = { width: 390, height: 844 };
 const DESKTOP = { width: 1280, height: 900 };
+
+const isMove = ({ msg, details }: LogLine) => msg === 'action' && details['action'] === 'ptz';
 
 /** axe.run in the page. */
 interface AxeViolation {
@@ -33,7 +44,7 @@ describe('the console', () => {
       launchBrowser(),
       startSite({
         cameras: { front: camera, garden: camera },
-        settings: { metrics: { intervalSeconds: 1 } },
+        settings: { metrics: { intervalSeconds: 1 }, actions },
         cloud: { iotCore: true },
       }),
     ]);
@@ -88,6 +99,34 @@ describe('the console', () => {
     await inspect('wall');
   });
 
+  /** Those of the camera's page, with pointer and keys. */
+  async function useControls(): Promise<void> {
+    const { page } = viewer;
+    const outcome = page.getByRole('region', { name: 'One camera' }).getByRole('status');
+    await page.getByRole('button', { name: 'Hold to talk' }).waitFor();
+    await page.getByRole('button', { name: 'Snapshot' }).click();
+    const picture = page.getByRole('img', { name: 'Snapshot of camera front' });
+    await picture.waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Save' }).click(),
+    ]);
+    assert.equal(readFileSync(await download.path()).readUInt16BE(0), 0xffd8);
+    await page.getByRole('combobox', { name: 'Rendition' }).selectOption('high');
+    await page.getByText('high is shown').waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByText('Paused: the camera sends this page nothing.').waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByRole('textbox', { name: 'Message' }).fill('good day');
+    await page.keyboard.press('Enter');
+    await page.getByRole('log', { name: 'Messages' }).getByText('← good day').waitFor();
+    await page.getByRole('combobox', { name: 'Action' }).selectOption('light');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await outcome.getByText('light: "on"').waitFor();
+    await page.getByRole('button', { name: 'Zoom in' }).press('Enter');
+    await site.agent.waitForLog('PTZ', isMove);
+  }
+
   test("shows a camera's own page, and leads back", async () => {
     const { page } = viewer;
     await page.getByRole('link', { name: 'Details of camera front' }).click();
@@ -97,6 +136,7 @@ describe('the console', () => {
     assert.equal(await page.getByRole('article').count(), 1);
     // A video that changed its place must not have stopped.
     await viewer.waitForFrames('front', 10);
+    await useControls();
     await inspect('camera');
     await page.getByRole('link', { name: 'Cameras', exact: true }).click();
     await viewer.waitForFrames('garden', 10);

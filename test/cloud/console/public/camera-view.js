@@ -1,3 +1,4 @@
+import { cameraControls } from './camera-controls.js';
 import { Chart } from './chart.js';
 import { h, setText } from './element.js';
 import { describe } from './event-text.js';
@@ -72,7 +73,10 @@ export class CameraView {
     const state = h('dl', { class: 'facts' });
     const events = h('ol', { class: 'events', tabIndex: 0, 'aria-label': `What happened to ${name}` });
     const charts = CHARTS.map((options) => ({ options, place: h('div', { class: 'card chart' }) }));
+    this.#shown = new AbortController();
+    const { signal } = this.#shown;
     this.#place.replaceChildren(
+      cameraControls(tile, signal),
       card('From offer to picture', timeline),
       card('State', state),
       ...charts.map(({ place }) => place),
@@ -81,8 +85,6 @@ export class CameraView {
     // After they are in the page: a chart is as wide as its place.
     this.#charts = charts.map(({ options, place }) => new Chart(place, options));
 
-    this.#shown = new AbortController();
-    const { signal } = this.#shown;
     const showState = () => showCameraState(state, name);
     const showEvents = () => showCameraEvents(events, name);
     const showTimeline = () => showStagesOf(timeline, tile);

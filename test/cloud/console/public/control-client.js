@@ -17,6 +17,8 @@ export class ControlError extends Error {
 export class ControlClient extends EventTarget {
   /** Names of what this viewer may ask for. */
   methods = [];
+  /** What the method `command` can be asked for. @type {string[]} */
+  actions = [];
   #channel;
   #lastId = 0;
   /** @type {Map<string, { resolve: (answer: object) => void, reject: (error: Error) => void }>} */
@@ -72,6 +74,7 @@ export class ControlClient extends EventTarget {
     const message = JSON.parse(data);
     if (message.event === 'hello') {
       this.methods = message.methods;
+      this.actions = message.actions ?? [];
       this.dispatchEvent(new Event('hello'));
       return;
     }
