@@ -133,7 +133,7 @@ function snapshotPart({ tile, signal, attempt }) {
         h('img', { src: address, alt: `Snapshot of camera ${tile.name}` }),
         h(
           'figcaption',
-          {},
+          { class: 'row' },
           h('a', { class: 'more', href: address, download }, 'Save'),
           ` ${Math.ceil(picture.size / 1024)} KB`,
         ),
