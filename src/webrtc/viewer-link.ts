@@ -9,9 +9,12 @@ const PACE = 1.2;
 const EMPTYING_PACE = 0.8;
 const EMPTYING_QUEUE_MS = 80;
 const MIN_PACE_KBPS = 100;
-/** No pace is needed where the estimate leaves so much room, and nothing told of the link's end for so long. */
+/**
+ * No pace is needed where the estimate leaves so much room beyond the best picture, and nothing told of the link's end for so long. Not
+ * longer: it is the join of a viewer that fills a link, and what is paced for nothing comes late.
+ */
 const ROOM = 1.5;
-const FULL_MS = 30_000;
+const FULL_MS = 5000;
 const FULL_LOSS = 0.02;
 /** A viewer far away gets its first picture with some care: nothing is known of the link yet. */
 const NEAR_MS = 15;
@@ -82,11 +85,11 @@ export class ViewerLink {
     this.#user.onEstimate(estimate);
   }
 
-  #isWide({ kbps = 0, queueMs, use, loss, sentKbps }: Readonly<BandwidthEstimate>): boolean {
+  #isWide({ kbps = 0, queueMs, use, loss }: Readonly<BandwidthEstimate>): boolean {
     const nowMs = this.#clock.monotonic();
     if (use === 'over' || queueMs > EMPTYING_QUEUE_MS || loss > FULL_LOSS) this.#fullAtMs = nowMs;
     if (nowMs - this.#fullAtMs < FULL_MS) return false;
-    return kbps >= ROOM * Math.max(sentKbps, this.#user.wish().usefulKbps);
+    return kbps >= ROOM * this.#user.wish().usefulKbps;
   }
 
   #probe(): void {
