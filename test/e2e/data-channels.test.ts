@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { startSite, type Site } from '../cloud/site.ts';
+import { profileInPage } from './support/aws-profiling.ts';
 import { launchBrowser, openViewerPage, type ViewerPage } from './support/browser.ts';
 import {
   CHANNEL_MODES,
@@ -71,4 +72,56 @@ describe('data channels', () => {
     assert.ok(await page.page.evaluate(hasChannel, [id, 'control'] as const));
     await page.close(id);
   });
+
+  test("AWS's test page can plot every step of the agent, at the times at which the cloud saw it", async (t) => {
+    const { id, status } = await page.play('front');
+    const { clientId = '' } = status;
+    const { master, received } = await page.page.evaluate(profileInPage, id);
+    t.diagnostic(JSON.stringify(master));
+    assert.deepEqual(received, ['latency', 'latency', 'signaling', 'peerConnection', 'candidateGathering']);
+    const { createChannel, ...steps } = master;
+    assert.deepEqual(createChannel, { startTime: 0, endTime: 0 }, 'the channel was there');
+    const { events } = site.cloud;
+    const at = (action: string) => events.select('message', { action, clientId })[0]?.at ?? 0;
+    const [connected] = events.select('connected', { role: 'MASTER' });
+    const { signaling, describeChannel, connectAsMaster, offAnswerTime, peerConnection, dataChannel } = steps;
+    assertInOrder([
+      site.agent.startedAt,
+      describeChannel?.startTime,
+      describeChannel?.endTime,
+      connectAsMaster?.startTime,
+      connected?.at,
+      connectAsMaster?.endTime,
+      at('SDP_OFFER'),
+      offAnswerTime?.startTime,
+      offAnswerTime?.endTime,
+      at('SDP_ANSWER'),
+      peerConnection?.endTime,
+      dataChannel?.startTime,
+      dataChannel?.endTime,
+      Date.now(),
+    ]);
+    assert.deepEqual(signaling, { startTime: describeChannel?.startTime, endTime: connectAsMaster?.endTime });
+    assert.equal(peerConnection?.startTime, offAnswerTime?.startTime);
+    // The page leaves out what took no time.
+    const plotted = Object.entries(steps).filter(([, { startTime, endTime }]) => endTime > startTime);
+    for (const name of [
+      'getToken',
+      'channelEndpoint',
+      'describeChannel',
+      'connectAsMaster',
+      'peerConnection',
+    ])
+      assert.ok(
+        plotted.some(([step]) => step === name),
+        `${name} is not plotted`,
+      );
+    await page.close(id);
+  });
 });
+
+/** Times of two processes, each rounded to the millisecond. */
+function assertInOrder(times: readonly (number | undefined)[]): void {
+  for (const [index, time = Number.NaN] of times.entries())
+    assert.ok(index === 0 || time >= (times[index - 1] ?? 0) - 2, `time ${index} of ${times.join(', ')}`);
+}

@@ -18,6 +18,8 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
   let cloud: LocalCloud;
   let device: DeviceProcess;
   let viewer: LiveViewer;
+  /** Closed in the end whatever becomes of a test: an open one holds the process. */
+  const viewers: LiveViewer[] = [];
   const answers = new Inbox<JsonObject>();
   let commands = 0;
 
@@ -30,15 +32,21 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
     const settings = { commands: { allowed: ['status', 'restart-camera', 'reload'] } };
     device = await DeviceProcess.start(cloud, { thingName: THING, settings });
     await device.connected();
-    viewer = await LiveViewer.join(cloud, device.channelName, 'live');
+    viewer = await joinAs('live');
     // It listens by the time that it reports.
     await cloud.events.waitFor('shadow', { shadowName: 'kvs-webrtc-status', operation: 'UpdateThingShadow' });
   });
   after(async () => {
-    viewer.close();
+    for (const each of viewers) each.close();
     await device.agent.stop();
     await closeCloud(cloud);
   });
+
+  async function joinAs(clientId: string): Promise<LiveViewer> {
+    const joined = await LiveViewer.join(cloud, device.channelName, clientId);
+    viewers.push(joined);
+    return joined;
+  }
 
   async function command(name: string, withArguments: JsonObject = {}): Promise<JsonObject> {
     const id = `c-${(commands += 1)}`;
@@ -56,9 +64,9 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
 
   test('fewer viewers are let in, then more; who watches stays', async () => {
     await desire({ cameras: { front: { viewers: { max: 1 } } } });
-    await assert.rejects(LiveViewer.join(cloud, device.channelName, 'second'), /could not join/);
+    await assert.rejects(joinAs('second'), /could not join/);
     await desire({ cameras: { front: { viewers: { max: 2 } } } });
-    const second = await LiveViewer.join(cloud, device.channelName, 'second');
+    const second = await joinAs('second');
     second.close();
     assert.ok(viewer.standstill().ms < 2_000);
   });
@@ -143,7 +151,7 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
     const { result } = await command('status');
     assert.ok(isObject(result) && isObject(result['cameras']));
     assert.deepEqual(Object.keys(result['cameras']), ['porch']);
-    const next = await LiveViewer.join(cloud, device.channelName, 'next');
+    const next = await joinAs('next');
     next.close();
   });
 });

@@ -111,10 +111,11 @@ describe('metrics of a running agent', () => {
     }
     const [connectMs = -1] = await metric('connectAsMaster');
     assert.ok(connectMs > 0, `connectAsMaster: ${connectMs} ms`);
-    // One after the other, and nothing counted twice: together they fit in between start and connection.
+    // One after the other, and nothing counted twice: together they fit in between start and connection. The cloud knows of
+    // that before the agent does.
     const [connected] = cloud.events.select('connected', { role: 'MASTER' });
     const tookMs = (connected?.at ?? 0) - agent.startedAt;
-    assert.ok(togetherMs + connectMs <= tookMs + CLOCK_GRAIN_MS, `${togetherMs + connectMs} of ${tookMs} ms`);
+    assert.ok(togetherMs <= tookMs + CLOCK_GRAIN_MS, `${togetherMs} of ${tookMs} ms`);
   });
 
   test('a viewer’s summary agrees with the cloud, the browser and the log', async (t) => {
@@ -167,26 +168,22 @@ describe('metrics of a running agent', () => {
   test('CPU, memory and the capture’s processes are as the kernel says', async () => {
     const { id } = await viewers.play('front');
     await viewers.waitForFrames(id, 15);
-    const [captures, atFirst] = [children(agent.pid), kernelFigures([agent.pid])];
-    const captured = kernelFigures(captures);
-    const figures = await scrape();
-    const atLast = kernelFigures([agent.pid]);
-    const cpu = figures.get('kvs_webrtc_agent_cpu_time_seconds_total') ?? 0;
-    assert.ok(cpu >= atFirst.cpuSeconds && cpu <= atLast.cpuSeconds, `CPU ${cpu} s`);
-    assertNear(
-      figures.get('kvs_webrtc_agent_memory_bytes'),
-      atFirst.residentBytes,
-      0.05 * atFirst.residentBytes,
-      'memory',
-    );
+    const captures = children(agent.pid);
     assert.ok(captures.length > 0);
-    assertNear(
-      figures.get('kvs_webrtc_capture_memory_bytes'),
-      captured.residentBytes,
-      0.05 * captured.residentBytes,
-      'memory of the capture',
-    );
-    assert.ok((figures.get('kvs_webrtc_capture_cpu_time_seconds_total') ?? 0) >= captured.cpuSeconds);
+    const kernel = () => {
+      const [own, capture] = [kernelFigures([agent.pid]), kernelFigures(captures)];
+      // Captures that have ended count, too.
+      return [own, { ...capture, cpuSeconds: capture.cpuSeconds + own.endedChildrenSeconds }];
+    };
+    const [atFirst, figures, atLast] = [kernel(), await scrape(), kernel()];
+    for (const [index, name] of ['agent', 'capture'].entries()) {
+      const [first, last] = [atFirst[index], atLast[index]];
+      const cpu = figures.get(`kvs_webrtc_${name}_cpu_time_seconds_total`) ?? 0;
+      assertBetween(cpu, first?.cpuSeconds, last?.cpuSeconds, `CPU of the ${name}`);
+      const [least, most] = [first?.residentBytes ?? 0, last?.residentBytes ?? 0].toSorted((a, b) => a - b);
+      const memory = figures.get(`kvs_webrtc_${name}_memory_bytes`) ?? 0;
+      assertBetween(memory, 0.95 * (least ?? 0), 1.05 * (most ?? 0), `memory of the ${name}`);
+    }
     assert.equal(figures.get('kvs_webrtc_viewers'), 1);
     await viewers.close(id);
   });
@@ -208,6 +205,10 @@ describe('metrics of a running agent', () => {
     assert.equal(sum(), total);
   });
 });
+
+function assertBetween(actual: number, least = Number.NaN, most = Number.NaN, what = ''): void {
+  assert.ok(actual >= least && actual <= most, `${what}: ${actual}, expected ${least} to ${most}`);
+}
 
 function assertNear(actual: number | undefined, expected: number, tolerance: number, what: string): void {
   const text = `${what}: ${actual}, expected ${expected} ± ${tolerance}`;
@@ -231,13 +232,15 @@ function children(pid: number): number[] {
     .map(Number);
 }
 
-function kernelFigures(pids: readonly number[]): { cpuSeconds: number; residentBytes: number } {
-  const sum = { cpuSeconds: 0, residentBytes: 0 };
+/** proc(5): utime is field 14 of `stat`, the first behind the name field 3. */
+function kernelFigures(pids: readonly number[]) {
+  const sum = { cpuSeconds: 0, endedChildrenSeconds: 0, residentBytes: 0 };
   for (const pid of pids) {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /, '')
       .split(' ');
     sum.cpuSeconds += (Number(fields[11]) + Number(fields[12])) / 100;
+    sum.endedChildrenSeconds += (Number(fields[13]) + Number(fields[14])) / 100;
     const [, resident] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ');
     sum.residentBytes += Number(resident) * 4096;
   }
