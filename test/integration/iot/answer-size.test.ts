@@ -64,7 +64,7 @@ describe('two cameras with three renditions each fit the smallest transport', { 
 
   before(async () => {
     cloud = await startLocalCloud({ iotCore: true });
-    // Every message of the shadows that the device listens to.
+    // Every message of the shadows that the device listens to; `update/documents`, with two states in it, is none of them.
     for (const topic of ['get/accepted', 'update/accepted', 'update/delta']) {
       await cloud.iot.mqtt.subscribe(`$aws/things/${THING}/shadow/name/+/${topic}`, (name, payload) => {
         sizes.set(name, Math.max(sizes.get(name) ?? 0, payload.length));

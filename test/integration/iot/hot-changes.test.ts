@@ -19,7 +19,7 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
   let device: DeviceProcess;
   let viewer: LiveViewer;
   /** Closed in the end whatever becomes of a test: an open one holds the process. */
-  const viewers: LiveViewer[] = [];
+  const joined: LiveViewer[] = [];
   const answers = new Inbox<JsonObject>();
   let commands = 0;
 
@@ -37,15 +37,15 @@ describe('a device at work is changed', { timeout: 60_000 }, () => {
     await cloud.events.waitFor('shadow', { shadowName: 'kvs-webrtc-status', operation: 'UpdateThingShadow' });
   });
   after(async () => {
-    for (const each of viewers) each.close();
+    for (const each of joined) each.close();
     await device.agent.stop();
     await closeCloud(cloud);
   });
 
   async function joinAs(clientId: string): Promise<LiveViewer> {
-    const joined = await LiveViewer.join(cloud, device.channelName, clientId);
-    viewers.push(joined);
-    return joined;
+    const one = await LiveViewer.join(cloud, device.channelName, clientId);
+    joined.push(one);
+    return one;
   }
 
   async function command(name: string, withArguments: JsonObject = {}): Promise<JsonObject> {
