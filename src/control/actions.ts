@@ -41,7 +41,7 @@ const PTZ = 'ptz';
 const AXES = ['pan', 'tilt', 'zoom'];
 const DEFAULT_TIMEOUT_SECONDS = 5;
 const MAX_RUNNING = 4;
-/** Fits a data channel's message, whoever is at the other end. */
+/** Printed by a program, or sent to a topic: fits a data channel's message, whoever is at the other end. */
 const MAX_REPLY_BYTES = 8 * 1024;
 
 /** Runs what viewers ask for, and nothing that the configuration does not name: what they say is data, never an argument. */
@@ -78,37 +78,38 @@ export class Actions {
   async left(clientId: string): Promise<void> {
     if (!this.#moving.has(clientId)) return;
     try {
-      await this.#run(clientId, PTZ, readPtz({}));
+      await this.#perform(PTZ, clientId, readPtz({}));
     } catch (error) {
       this.#options.log.warn({ clientId, error: errorText(error) }, 'the camera could not be stopped');
     }
   }
 
   async #run(clientId: string, name: string, data: JsonObject): Promise<Json> {
-    const { camera, actions, log } = this.#options;
-    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (!action) throw new ControlError('bad-params', `action: one of ${this.names.join(', ')}`);
+    if (!Object.hasOwn(this.#options.actions, name))
+      throw new ControlError('bad-params', `action: one of ${this.names.join(', ')}`);
     if (this.#running >= MAX_RUNNING) throw new ControlError('busy', `${MAX_RUNNING} actions are running`);
-    log.info({ clientId, action: name }, 'action');
-    if (name === PTZ && AXES.some((axis) => data[axis] !== 0)) this.#moving.add(clientId);
-    else if (name === PTZ) this.#moving.delete(clientId);
     this.#running += 1;
     try {
-      return await this.#perform(action, { camera, clientId, action: name, data });
+      const reply = await this.#perform(name, clientId, data);
+      if (JSON.stringify(reply).length > MAX_REPLY_BYTES)
+        throw new ControlError('too-large', `the reply exceeds ${MAX_REPLY_BYTES} characters`);
+      return reply;
     } finally {
       this.#running -= 1;
     }
   }
 
-  #perform(
-    { topic, command, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }: Action,
-    message: JsonObject,
-  ): Promise<Json> {
+  #perform(name: string, clientId: string, data: JsonObject): Promise<Json> {
+    const { camera, actions, topics, log } = this.#options;
+    const { topic = '', command, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = actions[name] ?? {};
+    log.info({ clientId, action: name }, 'action');
+    if (name === PTZ && AXES.some((axis) => data[axis] !== 0)) this.#moving.add(clientId);
+    else if (name === PTZ) this.#moving.delete(clientId);
+    const message = { camera, clientId, action: name, data };
     const timeoutMs = 1_000 * timeoutSeconds;
     if (command) return this.#execute(command, message, timeoutMs);
-    const { topics } = this.#options;
     if (!topics) throw new Error('the action needs Greengrass, and there is no nucleus');
-    return topics.request(topic ?? '', message, timeoutMs);
+    return topics.request(topic, message, timeoutMs);
   }
 
   async #execute(
@@ -151,7 +152,7 @@ function readCommand({ action, data = {}, ...others }: JsonObject): [string, Jso
   if (typeof action !== 'string') throw new ControlError('bad-params', 'action: the name of an action');
   if (!isObject(data)) throw new ControlError('bad-params', 'data: an object');
   if (Object.keys(others).length > 0) throw new ControlError('bad-params', 'nothing beside action and data');
-  return [action, data];
+  return [action, action === PTZ ? readPtz(data) : data];
 }
 
 /** Speeds from -1 (left, down, wide) to 1 (right, up, near); what is not said is 0, and all 0 stops. */

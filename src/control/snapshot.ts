@@ -83,6 +83,7 @@ export class Snapshots {
   async take(request: SnapshotRequest): Promise<Jpeg> {
     if (this.#running >= MAX_RUNNING)
       throw new ControlError('busy', `${MAX_RUNNING} snapshots are being made`);
+    if (this.#closed) throw new Error('the camera is closed');
     this.#running += 1;
     try {
       const pictures = await this.#options.livePictures();

@@ -80,7 +80,11 @@ test('PTZ is three speeds, and goes to the action of that name', async () => {
   });
   assert.deepEqual(await ask('ptz', { pan: -1, zoom: 0.5 }), { pan: -1, tilt: 0, zoom: 0.5 });
   for (const params of [{ pan: 1.1 }, { tilt: '1' }, { zoom: null }, { roll: 1 }])
-    await assert.rejects(ask('ptz', params), ControlError);
+    for (const [method, asked] of [
+      ['ptz', params],
+      ['command', { action: 'ptz', data: params }],
+    ] as const)
+      await assert.rejects(ask(method, asked), ControlError);
 });
 
 test('what a viewer has set in motion stops when it leaves', async (t) => {
