@@ -27,13 +27,15 @@ describe('data budget', () => {
     assert.deepEqual(budget.faults(), []);
     await budget.update(80 * MEGABYTE);
     assert.equal(budget.faults()[0]?.alarm, 'data-budget-near');
+    assert.equal(budget.exceeded, undefined);
     await budget.update(100 * MEGABYTE);
     assert.equal(budget.faults()[0]?.alarm, 'data-budget-exceeded');
-    assert.match(budget.faults()[0]?.reason ?? '', /100 of 100 MB/);
+    assert.match(budget.exceeded ?? '', /100 of 100 MB/);
     clock.advance(3_600_000);
     await budget.update(101 * MEGABYTE);
     assert.equal(budget.usedBytes, MEGABYTE);
     assert.deepEqual(budget.faults(), []);
+    assert.equal(budget.exceeded, undefined);
   });
 
   test('outlives a restart, and a damaged file', async () => {
