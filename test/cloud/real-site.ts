@@ -33,6 +33,7 @@ export async function startRealSite(
       onLog(line);
     },
   });
+  backend.follow(agent);
   return {
     agent,
     console: page,

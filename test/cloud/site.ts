@@ -84,6 +84,15 @@ export class Site {
 
 export async function startSite(options: SiteOptions): Promise<Site> {
   const cloud = await startLocalCloud(options.cloud);
+  try {
+    return await startOn(cloud, options);
+  } catch (error) {
+    await cloud.close();
+    throw error;
+  }
+}
+
+async function startOn(cloud: LocalCloud, options: SiteOptions): Promise<Site> {
   const device = await cloud.createDevice(THING_NAME);
   const cameras = Object.entries(options.cameras).map(([name, camera]) => {
     const channelName = `${THING_NAME}-${name}`;
@@ -91,12 +100,11 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     return { name, channelName, camera: { channelName, ...camera } };
   });
   const channels = new Map(cameras.map(({ name, channelName }) => [name, channelName]));
-  let agentPid: number | undefined;
-  const backend = new CloudBackend({ cloud, thingName: THING_NAME, channels, agentPid: () => agentPid });
+  const backend = new CloudBackend({ cloud, thingName: THING_NAME, channels });
   await backend.start();
-  const page = await startConsole(backend, options.port ?? 0);
   const stateDirectory = join(cloud.directory, 'state');
   mkdirSync(stateDirectory, { recursive: true });
+  const page = await startConsole(backend, options.port ?? 0);
   const settings = {
     stateDirectory,
     cameras: Object.fromEntries(cameras.map(({ name, camera }) => [name, camera])),
@@ -113,7 +121,6 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       options.onLog?.(line);
     },
   });
-  agentPid = agent.pid;
-  void agent.exited.then(() => (agentPid = undefined));
+  backend.follow(agent);
   return new Site(cloud, page, agent, channels);
 }

@@ -50,7 +50,7 @@ describe('the packaged artifact', () => {
         cloud.createChannel(`${thingName}-front`);
         const channels = new Map([['front', `${thingName}-front`]]);
         page = await startConsole(
-          new CloudBackend({ cloud, thingName, channels, agentPid: () => undefined }),
+          new CloudBackend({ cloud, thingName, channels }),
           0,
         );
         core = await startNucleus(cloud, thingName, personality);

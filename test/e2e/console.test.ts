@@ -37,8 +37,12 @@ describe('the console', () => {
   let site: Site;
   let browser: Browser;
   let viewer: ViewerPage;
+  /** Of the console's server, which runs in this process. */
+  const rejections: unknown[] = [];
+  const rejected = (reason: unknown) => rejections.push(reason);
 
   before(async () => {
+    process.on('unhandledRejection', rejected);
     mkdirSync(SCREENSHOTS, { recursive: true });
     [browser, site] = await Promise.all([
       launchBrowser(),
@@ -55,6 +59,8 @@ describe('the console', () => {
   after(async () => {
     await browser?.close();
     await site?.close();
+    process.off('unhandledRejection', rejected);
+    assert.deepEqual(rejections, []);
     assert.deepEqual(viewer.errors, []);
     assert.equal(site.agent.stderr, '');
   });
@@ -213,6 +219,18 @@ describe('the console', () => {
     }
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Events' }).waitFor();
+  });
+
+  test('says at once when the agent has ended', async () => {
+    const { page } = viewer;
+    await page.goto(`${site.console.url}#/`);
+    await page.reload();
+    await viewer.waitFor('front', ['playing']);
+    const killedAt = performance.now();
+    process.kill(site.agent.pid, 'SIGKILL');
+    await page.getByText('the agent has ended (SIGKILL)').first().waitFor();
+    const saidMs = performance.now() - killedAt;
+    assert.ok(saidMs < 2000, `${saidMs} ms`);
   });
 
   test("lets no other site's page in", async () => {

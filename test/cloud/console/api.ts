@@ -11,6 +11,7 @@ const MAX_BODY_BYTES = 65_536;
 /**
  * The page's API:
  *   GET  /api/cameras               what there is to watch
+ *   GET  /api/device                what the agent uses of the machine; empty while it does not run
  *   POST /api/viewer/<camera>       access for one viewer
  *   GET  /api/shadow                desired, reported and status; 404 where there is none
  *   PUT  /api/shadow                the whole desired section
@@ -49,6 +50,8 @@ export class ConsoleApi {
     switch (`${request.method} ${what}`) {
       case 'GET cameras':
         return sendJson(response, backend.cameras());
+      case 'GET device':
+        return sendJson(response, backend.device() ?? {});
       case 'POST viewer':
         return sendJson(response, await this.#viewer(request, name));
       case 'GET shadow':

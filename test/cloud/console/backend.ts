@@ -41,11 +41,24 @@ export interface Mishap {
   text: string;
 }
 
+/** What the agent has used so far. */
+export interface DeviceUsage {
+  pid: number;
+  /** Monotonic, of this reading. */
+  atMs: number;
+  cpuMs: number;
+  /** Of its ffmpeg processes. */
+  captureCpuMs: number;
+  memoryMb: number;
+}
+
 /** What the page is told as it happens. */
 export type ConsoleEvent =
   | { kind: 'cloud'; at: number; event: CloudEvent }
   | { kind: 'log'; at: number; level: string; msg: string; details: Record<string, unknown> }
   | { kind: 'metrics' | 'sessions' | 'alarms'; at: number; payload: JsonObject }
+  /** The agent has ended. */
+  | { kind: 'device'; at: number; text: string }
   | { kind: 'mishap'; at: number; name: string; text: string }
   | { kind: 'shadow'; at: number; /** The one that changed. */ name: string; shadow: ShadowView };
 
@@ -62,6 +75,8 @@ export class RefusedRequest extends Error {
 /** The cloud and the device as the page's server sees them. */
 export interface ConsoleBackend {
   cameras(): CameraSummary[];
+  /** Undefined: the agent does not run. */
+  device(): DeviceUsage | undefined;
   /** Undefined: no such camera. */
   viewerAccess(camera: string): Promise<ViewerAccess | undefined>;
   /** Lets the viewers' signaling be reached on this server too (its `upgrade` event). */

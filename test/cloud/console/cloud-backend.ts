@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { describeSchema } from '../../../src/config/document.ts';
 import { isObject, type JsonObject } from '../../../src/config/layers.ts';
 import { shadowPatch } from '../../../src/iot/shadow-patch.ts';
-import type { LogLine } from '../agent-process.ts';
+import type { AgentProcess, LogLine } from '../agent-process.ts';
 import type { CloudEvent } from '../event-log.ts';
 import type { LocalCloud } from '../local-cloud.ts';
 import { ShadowRejection } from '../shadow-document.ts';
@@ -11,10 +11,12 @@ import {
   type CameraSummary,
   type ConsoleBackend,
   type ConsoleEvent,
+  type DeviceUsage,
   type Mishap,
   type ShadowView,
   type ViewerAccess,
 } from './backend.ts';
+import { Device } from './device.ts';
 import { Mishaps } from './mishaps.ts';
 
 export interface CloudBackendOptions {
@@ -22,8 +24,6 @@ export interface CloudBackendOptions {
   thingName: string;
   /** Channel names by camera name. */
   channels: ReadonlyMap<string, string>;
-  /** Process id of the agent; undefined while there is none. */
-  agentPid: () => number | undefined;
 }
 
 const SHADOW_NAME = 'kvs-webrtc';
@@ -32,12 +32,13 @@ const TOPICS = ['metrics', 'sessions', 'alarms'] as const;
 /** The console's view of the local cloud and of the one device in it. */
 export class CloudBackend implements ConsoleBackend {
   readonly #options: CloudBackendOptions;
+  readonly #device = new Device();
   readonly #mishaps: Mishaps;
   readonly #listeners = new Set<(event: ConsoleEvent) => void>();
 
   constructor(options: CloudBackendOptions) {
     this.#options = options;
-    this.#mishaps = new Mishaps(options.cloud, options.agentPid);
+    this.#mishaps = new Mishaps(options.cloud, this.#device);
     options.cloud.events.listen((event) => this.#cloudEvent(event));
   }
 
@@ -51,6 +52,15 @@ export class CloudBackend implements ConsoleBackend {
       return mqtt.subscribe(`kvs-webrtc/${thingName}/${kind}`, handler);
     });
     await Promise.all(subscribed);
+  }
+
+  /** The agent, once it is started. */
+  follow(agent: AgentProcess): void {
+    this.#device.follow(agent, (event) => this.#emit(event));
+  }
+
+  device(): DeviceUsage | undefined {
+    return this.#device.usage();
   }
 
   /** A line of the agent's log. */

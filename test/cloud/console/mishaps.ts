@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { LocalCloud } from '../local-cloud.ts';
 import { throttling } from '../faults.ts';
 import { RefusedRequest, type Mishap } from './backend.ts';
+import type { Device } from './device.ts';
 import { childrenOf, udpPortsOf } from './processes.ts';
 
 const run = promisify(execFile);
@@ -17,7 +18,7 @@ const NFT_TABLE = 'kvs_console_loss';
 /** What a person can break from the page. Each mends itself after a while, or is for the agent to mend. */
 export class Mishaps {
   readonly #cloud: LocalCloud;
-  readonly #agentPid: () => number | undefined;
+  readonly #device: Device;
 
   readonly #all: Record<string, Omit<Mishap, 'name'> & { cause: () => Promise<void> }> = {
     'drop-signaling': {
@@ -57,9 +58,9 @@ export class Mishaps {
     },
   };
 
-  constructor(cloud: LocalCloud, agentPid: () => number | undefined) {
+  constructor(cloud: LocalCloud, device: Device) {
     this.#cloud = cloud;
-    this.#agentPid = agentPid;
+    this.#device = device;
   }
 
   list(): Mishap[] {
@@ -118,7 +119,7 @@ export class Mishaps {
   }
 
   #agent(): number {
-    const pid = this.#agentPid();
+    const { pid } = this.#device;
     if (pid === undefined) throw new RefusedRequest(409, 'the agent is not running');
     return pid;
   }

@@ -8,16 +8,18 @@ import {
   KinesisVideoSignalingClient,
 } from '@aws-sdk/client-kinesis-video-signaling';
 import { describeSchema } from '../../../src/config/document.ts';
-import type { LogLine } from '../agent-process.ts';
+import type { AgentProcess, LogLine } from '../agent-process.ts';
 import {
   RefusedRequest,
   type CameraSummary,
   type ConsoleBackend,
   type ConsoleEvent,
+  type DeviceUsage,
   type Mishap,
   type ShadowView,
   type ViewerAccess,
 } from './backend.ts';
+import { Device } from './device.ts';
 
 /**
  * AWS itself: viewers sign with the user's own credentials, found as the AWS SDK finds them. What only the service
@@ -29,6 +31,7 @@ export class RealBackend implements ConsoleBackend {
   readonly #channels: ReadonlyMap<string, string>;
   /** Cameras whose master the agent's log calls connected. */
   readonly #online = new Set<string>();
+  readonly #device = new Device();
   readonly #listeners = new Set<(event: ConsoleEvent) => void>();
 
   /** @param channels channel names by camera name */
@@ -38,11 +41,20 @@ export class RealBackend implements ConsoleBackend {
     this.#control = new KinesisVideoClient({ region });
   }
 
+  /** The agent, once it is started. */
+  follow(agent: AgentProcess): void {
+    this.#device.follow(agent, (event) => this.#emit(event));
+  }
+
+  device(): DeviceUsage | undefined {
+    return this.#device.usage();
+  }
+
   /** A line of the agent's log. */
   logged({ level, msg, details }: LogLine): void {
     const { camera } = details;
     if (msg === 'connected as master' && typeof camera === 'string') this.#online.add(camera);
-    for (const listener of this.#listeners) listener({ kind: 'log', at: Date.now(), level, msg, details });
+    this.#emit({ kind: 'log', at: Date.now(), level, msg, details });
   }
 
   cameras(): CameraSummary[] {
@@ -128,5 +140,9 @@ export class RealBackend implements ConsoleBackend {
   listen(listener: (event: ConsoleEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #emit(event: ConsoleEvent): void {
+    for (const listener of this.#listeners) listener(event);
   }
 }

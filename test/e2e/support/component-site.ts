@@ -44,7 +44,7 @@ export async function startComponentSite(options: ComponentSiteOptions): Promise
   const channels = new Map(names.map((name) => [name, `${thingName}-${name}`]));
   for (const channelName of channels.values()) cloud.createChannel(channelName);
   const page = await startConsole(
-    new CloudBackend({ cloud, thingName, channels, agentPid: () => undefined }),
+    new CloudBackend({ cloud, thingName, channels }),
     0,
   );
   const core = await startCloudNucleus(cloud, device, { personality, hurry });

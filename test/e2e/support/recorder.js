@@ -9,7 +9,7 @@
  * what lies behind is the machine's. All times are epoch milliseconds.
  */
 
-import { CELLS, CELLS_PER_WIDTH, decodeFrameStrip, readFrameStrip } from './frame-strip.js';
+import { readFrameStrip, readLuma, readStrip } from './frame-strip.js';
 
 const SHOWN_INTERVAL_MS = 200;
 const BEEP_HZ = 1000;
@@ -19,29 +19,11 @@ const BEEP_SHARE = 0.6;
 
 const epochNow = () => performance.timeOrigin + performance.now();
 
-/** Brightness in a rectangle of an I420 or NV12 frame, copied without converting the rest. */
-async function readLuma(frame, x, y, width, height) {
-  const rect = { x, y, width, height };
-  const bytes = new Uint8Array(frame.allocationSize({ rect }));
-  const [{ offset, stride }] = await frame.copyTo(bytes, { rect });
-  return (column, row) => bytes[offset + row * stride + column];
-}
-
-const THRESHOLD = 128;
-
-/** The strip in a frame, read without converting the picture: a decoder that catches up needs the processor. */
-export async function readStrip(frame) {
-  const cell = frame.codedWidth / CELLS_PER_WIDTH;
-  const height = Math.max(2, Math.floor(cell / 2) * 2);
-  const luma = await readLuma(frame, 0, 0, cell * CELLS, height);
-  const row = Math.floor(height / 2);
-  return decodeFrameStrip((index) => luma(Math.floor((index + 0.5) * cell), row) >= THRESHOLD);
-}
-
 /** True while the white square in the bottom right corner (an eighth of the width) is lit. */
 async function isFlash(frame) {
   const inside = Math.floor(frame.codedWidth / 32) * 2;
-  const luma = await readLuma(frame, frame.codedWidth - inside, frame.codedHeight - inside, 2, 2);
+  const corner = { x: frame.codedWidth - inside, y: frame.codedHeight - inside, width: 2, height: 2 };
+  const luma = await readLuma(frame, corner);
   return luma(0, 0) > 200;
 }
 

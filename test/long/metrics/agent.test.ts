@@ -69,7 +69,7 @@ describe('metrics of a running agent', () => {
     });
     const channels = new Map([['front', CHANNEL]]);
     page = await startConsole(
-      new CloudBackend({ cloud, thingName: THING, channels, agentPid: () => undefined }),
+      new CloudBackend({ cloud, thingName: THING, channels }),
       0,
     );
     browser = await launchBrowser();

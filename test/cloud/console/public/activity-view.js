@@ -3,6 +3,7 @@ import { describe } from './event-text.js';
 import { store } from './store.js';
 
 const SOURCES = {
+  device: 'Device',
   log: 'Agent log',
   cloud: 'Cloud',
   sessions: 'Sessions',

@@ -1,5 +1,6 @@
 import { ActivityView } from './activity-view.js';
 import { CameraView } from './camera-view.js';
+import { DeviceChip } from './device-chip.js';
 import { setText } from './element.js';
 import { readFigures } from './figures.js';
 import { MishapPanel } from './mishap-panel.js';
@@ -7,7 +8,16 @@ import { ShadowView } from './shadow-view.js';
 import { api, store } from './store.js';
 import { Tile } from './tile.js';
 
-const CAMERAS_INTERVAL_MS = 2000;
+const POLL_INTERVAL_MS = 2000;
+/** Columns of the wall, from a number of cameras on. */
+const COLUMNS = new Map([
+  [1, 1],
+  [2, 2],
+  [5, 3],
+  [10, 4],
+]);
+/** From so many cameras on each shows only what a glance needs. */
+const DENSE = 5;
 
 const parameters = new URLSearchParams(location.search);
 const wall = document.querySelector('#wall');
@@ -20,6 +30,7 @@ const views = {
   shadow: new ShadowView(document.querySelector('#shadow')),
   activity: new ActivityView(document.querySelector('#activity')),
 };
+const device = new DeviceChip(document.querySelector('#device'));
 const mishaps = new MishapPanel(document.querySelector('#mishaps'), document.querySelector('#break'));
 
 /**
@@ -32,8 +43,15 @@ function addTile(name) {
   for (let count = 2; tiles.has(id); count++) id = `${name}-${count}`;
   tiles.set(id, tile);
   wall.append(tile.element);
-  wall.dataset.count = String(tiles.size);
+  layOut();
   return { id, tile };
+}
+
+function layOut() {
+  const columns = [...COLUMNS].findLast(([from]) => tiles.size >= from)?.[1] ?? 1;
+  wall.style.setProperty('--columns', columns);
+  wall.style.setProperty('--rows', Math.ceil(tiles.size / columns));
+  wall.classList.toggle('dense', tiles.size >= DENSE);
 }
 
 function showCameras(cameras) {
@@ -48,12 +66,25 @@ function showCameras(cameras) {
   setText(summary, cameras.length > 0 ? `${count}, ${online} online` : 'No cameras are configured.');
 }
 
-async function pollCameras() {
+async function poll() {
   try {
-    showCameras(await api('cameras'));
+    const [cameras, usage] = await Promise.all([api('cameras'), api('device')]);
+    showCameras(cameras);
+    device.show(usage);
   } catch {
-    setText(summary, 'The server does not answer. Is npm start still running?');
+    showServerLost();
   }
+}
+
+function showServerLost() {
+  setText(summary, 'The server does not answer. Is npm start still running?');
+  device.show({});
+}
+
+/** A browser takes half a minute to notice that its peer is gone; the server knows at once. */
+function deviceChanged({ detail }) {
+  if (detail.kind !== 'device' || detail.at < performance.timeOrigin) return;
+  for (const tile of tiles.values()) tile.lost(detail.text);
 }
 
 /** `#/`, `#/camera/<name>`, `#/shadow`, `#/activity`. */
@@ -63,7 +94,12 @@ function route() {
   document.body.dataset.view = shown;
   wall.hidden = shown !== 'wall' && shown !== 'camera';
   const camera = decodeURIComponent(name);
-  for (const [id, tile] of tiles) tile.element.hidden = shown === 'camera' && id !== camera;
+  for (const [id, tile] of tiles) {
+    const alone = shown === 'camera' && id === camera;
+    tile.element.hidden = shown === 'camera' && !alone;
+    tile.meter.alone = alone;
+    tile.meter.paused = wall.hidden || tile.element.hidden;
+  }
   for (const [key, each] of Object.entries(views)) {
     if (key === shown) void each.show(camera);
     else each.hide();
@@ -101,7 +137,7 @@ window.kvs = {
     tile?.stop();
     tile?.element.remove();
     tiles.delete(id);
-    wall.dataset.count = String(tiles.size);
+    layOut();
   },
   tile: (id) => tiles.get(id),
   ids: () => [...tiles.keys()],
@@ -128,6 +164,7 @@ async function main() {
   const theme = localStorage.getItem('theme');
   if (theme) document.documentElement.dataset.theme = theme;
   document.querySelector('#theme').addEventListener('click', toggleTheme);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => views.camera.redraw());
 
   const cameras = await api('cameras');
   const chosen = parameters.getAll('camera');
@@ -138,12 +175,14 @@ async function main() {
       names.flatMap((name) => Array.from({ length: viewers }, () => addTile(name).tile.start())),
     );
   }
+  store.addEventListener('event', deviceChanged);
+  store.addEventListener('lost', showServerLost);
   store.connect();
   await mishaps.load();
   addEventListener('hashchange', route);
   route();
   showCameras(cameras);
-  setInterval(() => void pollCameras(), CAMERAS_INTERVAL_MS);
+  setInterval(() => void poll(), POLL_INTERVAL_MS);
 }
 
 await main();

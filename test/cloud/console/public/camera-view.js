@@ -9,14 +9,14 @@ const EVENTS_SHOWN = 12;
 
 const CHARTS = [
   {
-    title: 'Bitrate and picture',
-    unit: '',
+    title: 'Adaptation',
+    unit: 'kbps',
     lines: [
-      { label: 'video kbps', color: '--chart-1' },
-      { label: 'audio kbps', color: '--chart-2' },
-      { label: 'lines of the picture', color: '--chart-3', steps: true },
+      { label: 'received', color: '--chart-1', filled: true },
+      { label: 'estimate', color: '--chart-2', dashed: true },
+      { label: 'picture', color: '--chart-3', steps: true, unit: 'lines' },
     ],
-    values: ({ videoKbps, audioKbps, height }) => [videoKbps, audioKbps, height],
+    values: ({ videoKbps, link, height }) => [videoKbps, link?.estimateKbps ?? null, height],
   },
   {
     title: 'Delay',
@@ -31,13 +31,13 @@ const CHARTS = [
   {
     title: 'Frames',
     unit: 'a second',
-    lines: [{ label: 'frames', color: '--chart-1' }],
+    lines: [{ label: 'frames', color: '--chart-1', filled: true }],
     values: ({ framesPerSecond }) => [framesPerSecond],
   },
   {
     title: 'Loss',
     unit: '%',
-    lines: [{ label: 'packets lost', color: '--chart-4' }],
+    lines: [{ label: 'packets lost', color: '--chart-4', filled: true }],
     values: ({ lossPercent }) => [lossPercent],
   },
 ];
@@ -88,10 +88,13 @@ export class CameraView {
     const showState = () => showCameraState(state, name);
     const showEvents = () => showCameraEvents(events, name);
     const showTimeline = () => showStagesOf(timeline, tile);
-    const measured = ({ detail }) =>
+    const rowsOf = ({ values }) =>
+      tile.meter.samples.map((sample) => ({ at: sample.at, values: values(sample) }));
+    this.#charts.forEach((chart, index) => chart.fill(rowsOf(CHARTS[index])));
+    const sampled = ({ detail }) =>
       this.#charts.forEach((chart, index) => chart.add(detail.at, CHARTS[index].values(detail)));
     tile.addEventListener('change', showTimeline, { signal });
-    tile.addEventListener('measured', measured, { signal });
+    tile.meter.addEventListener('sample', sampled, { signal });
     store.addEventListener('event', () => (showState(), showEvents()), { signal });
     showTimeline();
     showState();

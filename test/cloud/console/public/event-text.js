@@ -13,6 +13,7 @@ export function describe(event) {
 const LOG_TONES = { warn: 'warn', error: 'bad', fatal: 'bad' };
 
 const TEXTS = {
+  device: ({ text }) => ({ text, tone: 'bad' }),
   mishap: ({ text }) => ({ text, tone: 'mishap' }),
   log: ({ level, msg, details }) => ({
     text: `${msg}${detailText(details)}`,

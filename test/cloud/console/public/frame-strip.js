@@ -31,16 +31,41 @@ export function decodeFrameStrip(isWhite) {
 
 /**
  * The strip in the picture that a video shows now, or in a still picture.
- * @param {HTMLVideoElement | ImageBitmap} picture
+ * @param {HTMLVideoElement | ImageBitmap | VideoFrame} picture
  */
 export function readFrameStrip(picture) {
-  const width = picture.videoWidth ?? picture.width;
+  const width = picture.videoWidth ?? picture.displayWidth ?? picture.width;
   if (!context || width === 0) return null;
   const cell = width / CELLS_PER_WIDTH;
   context.drawImage(picture, 0, 0, cell * CELLS, cell, 0, 0, canvas.width, canvas.height);
   const middle = Math.floor(CELL_PX / 2);
   const { data } = context.getImageData(0, middle, canvas.width, 1);
   return decodeFrameStrip((index) => data[(index * CELL_PX + middle) * 4] >= THRESHOLD);
+}
+
+/**
+ * The strip in a frame: where its format has brightness by itself, read without converting the picture.
+ * @param {VideoFrame} frame
+ */
+export async function readStrip(frame) {
+  if (!/^(I4|NV12)/.test(frame.format ?? '')) return readFrameStrip(frame);
+  const cell = frame.codedWidth / CELLS_PER_WIDTH;
+  const height = Math.max(2, Math.floor(cell / 2) * 2);
+  const luma = await readLuma(frame, { x: 0, y: 0, width: cell * CELLS, height });
+  const row = Math.floor(height / 2);
+  return decodeFrameStrip((index) => luma(Math.floor((index + 0.5) * cell), row) >= THRESHOLD);
+}
+
+/**
+ * Brightness in a rectangle of an I420 or NV12 frame, copied without converting the rest.
+ * @param {VideoFrame} frame
+ * @param {{ x: number, y: number, width: number, height: number }} rect even numbers
+ * @returns {Promise<(column: number, row: number) => number>}
+ */
+export async function readLuma(frame, rect) {
+  const bytes = new Uint8Array(frame.allocationSize({ rect }));
+  const [{ offset, stride }] = await frame.copyTo(bytes, { rect });
+  return (column, row) => bytes[offset + row * stride + column];
 }
 
 /**

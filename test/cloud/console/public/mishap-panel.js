@@ -3,6 +3,7 @@ import { describe } from './event-text.js';
 import { api, store } from './store.js';
 
 const LINES_SHOWN = 14;
+const TOLD = new Set(['mishap', 'log', 'alarms', 'device']);
 
 /** Buttons that break something, and beside them what the agent makes of it. */
 export class MishapPanel {
@@ -69,7 +70,7 @@ export class MishapPanel {
   }
 
   #render() {
-    const told = store.events.filter(({ kind }) => kind === 'mishap' || kind === 'log' || kind === 'alarms');
+    const told = store.events.filter(({ kind }) => TOLD.has(kind));
     const items = told
       .slice(-LINES_SHOWN)
       .toReversed()

@@ -1,5 +1,5 @@
 const SVG = 'http://www.w3.org/2000/svg';
-const SAMPLES = 60;
+const SAMPLES = 40;
 const WIDTH = 96;
 const HEIGHT = 22;
 
@@ -9,6 +9,7 @@ export class Sparkline {
   #samples = [];
   #atLeast;
   #line = document.createElementNS(SVG, 'polyline');
+  #area = document.createElementNS(SVG, 'polygon');
 
   /**
    * @param {Element} place
@@ -20,7 +21,7 @@ export class Sparkline {
     svg.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
     svg.setAttribute('preserveAspectRatio', 'none');
     svg.setAttribute('aria-hidden', 'true');
-    svg.append(this.#line);
+    svg.append(this.#area, this.#line);
     place.append(svg);
   }
 
@@ -30,16 +31,13 @@ export class Sparkline {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
     const top = Math.max(this.#atLeast, ...this.#samples);
     const step = WIDTH / (SAMPLES - 1);
-    const from = SAMPLES - this.#samples.length;
     const points = this.#samples.map(
       (sample, index) =>
-        `${((from + index) * step).toFixed(1)},${(HEIGHT - 1 - (sample / top) * (HEIGHT - 2)).toFixed(1)}`,
+        `${(index * step).toFixed(1)},${(HEIGHT - 1 - (sample / top) * (HEIGHT - 2)).toFixed(1)}`,
     );
-    this.#line.setAttribute('points', points.join(' '));
-  }
-
-  clear() {
-    this.#samples = [];
-    this.#line.setAttribute('points', '');
+    const line = points.join(' ');
+    this.#line.setAttribute('points', line);
+    const end = ((this.#samples.length - 1) * step).toFixed(1);
+    this.#area.setAttribute('points', `0,${HEIGHT} ${line} ${end},${HEIGHT}`);
   }
 }

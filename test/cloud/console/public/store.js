@@ -15,7 +15,7 @@ export async function api(path, options) {
 
 const KEPT = 400;
 
-/** The latest events, oldest first; emits `event` (a CustomEvent with the event as `detail`) and `reset`. */
+/** The latest events, oldest first; emits `event` (a CustomEvent with the event as `detail`), `reset` and `lost`. */
 class Store extends EventTarget {
   /** @type {ConsoleEvent[]} */
   events = [];
@@ -27,6 +27,7 @@ class Store extends EventTarget {
       this.events = [];
       this.dispatchEvent(new Event('reset'));
     });
+    source.addEventListener('error', () => this.dispatchEvent(new Event('lost')));
     source.addEventListener('message', ({ data }) => this.#add(JSON.parse(data)));
   }
 

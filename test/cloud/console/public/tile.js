@@ -1,16 +1,13 @@
 import { setText } from './element.js';
-import { bitrateKbps, lossPercent, readFigures } from './figures.js';
-import { millisecondsSince, readFrameStrip } from './frame-strip.js';
+import { Meter } from './meter.js';
 import { Sparkline } from './sparkline.js';
 import { showStages } from './stages.js';
 import { Viewer } from './viewer.js';
 
-const FIGURES_INTERVAL_MS = 1000;
 const RETRY_BASE_MS = 1000;
 const RETRY_MAX_MS = 15_000;
 /** What a full sparkline is worth, at least. */
-const SPARK_KBPS = 500;
-const SPARK_LOSS_PERCENT = 5;
+const FULL_SPARK = { latency: 200, bitrate: 500, loss: 5 };
 
 const STATE_TEXT = {
   idle: 'stopped',
@@ -22,30 +19,20 @@ const STATE_TEXT = {
 };
 
 /**
- * One camera on the wall: its picture, what is measured, and the buttons. Plays again after a failure. Emits
- * `measured` once a second (a CustomEvent with a `Sample` as `detail`) and `change` with the viewer's state.
- *
- * @typedef {object} Sample
- * @property {number} at epoch milliseconds
- * @property {number} videoKbps
- * @property {number} audioKbps
- * @property {number} framesPerSecond
- * @property {number} lossPercent
- * @property {number | null} roundTripMs
- * @property {number} jitterBufferMs
- * @property {number | null} latencyMs from the camera's clock in the picture; null where the picture has none
- * @property {number} height of the picture, pixels
+ * One camera on the wall: its picture, what is measured, and the buttons. Plays again after a failure. Emits `change` with
+ * the viewer's state.
  */
 export class Tile extends EventTarget {
   /** @type {Viewer | null} */
   viewer = null;
-  /** @type {import('./figures.js').Figures | null} */
-  #figures = null;
-  /** @type {number | null} */
-  #latencyMs = null;
+  meter = new Meter();
+  /** What the server knows of the camera. */
+  #known = { viewers: 0, online: true };
+  #rendition = '';
+  #soundCodec = '';
   #wanted = false;
   #failures = 0;
-  #timers = { figures: 0, retry: 0 };
+  #retryTimer = 0;
   #sparks;
 
   /** @param {{ name: string }} camera */
@@ -61,10 +48,9 @@ export class Tile extends EventTarget {
     for (const field of ['name', 'details']) this.#field(field).href = address;
     this.#field('details').setAttribute('aria-label', `Details of camera ${this.name}`);
     this.#show('name', this.name);
-    this.#sparks = {
-      bitrate: new Sparkline(this.element.querySelector('[data-chart=bitrate]'), SPARK_KBPS),
-      loss: new Sparkline(this.element.querySelector('[data-chart=loss]'), SPARK_LOSS_PERCENT),
-    };
+    const spark = (name) =>
+      new Sparkline(this.element.querySelector(`[data-chart=${name}]`), FULL_SPARK[name]);
+    this.#sparks = { latency: spark('latency'), bitrate: spark('bitrate'), loss: spark('loss') };
     this.#listen();
     this.#render();
   }
@@ -72,33 +58,43 @@ export class Tile extends EventTarget {
   /** Starts to watch; resolves when the offer is on its way, rejects where the server has no such camera. */
   async start() {
     this.#wanted = true;
-    clearTimeout(this.#timers.retry);
+    clearTimeout(this.#retryTimer);
     const response = await fetch(`api/viewer/${encodeURIComponent(this.name)}`, { method: 'POST' });
     if (!response.ok) throw new Error(`no access to camera "${this.name}": ${await response.text()}`);
     const access = await response.json();
     if (!this.#wanted) return;
     const viewer = new Viewer(access, this.video);
     this.viewer = viewer;
-    this.#figures = null;
     viewer.addEventListener('change', () => this.#viewerChanged(viewer));
     viewer.start();
-    this.#timers.figures = setInterval(() => void this.#measure(viewer), FIGURES_INTERVAL_MS);
+    this.meter.start(viewer);
     this.#render();
   }
 
   /** Stops watching; the camera's place is free again. */
   stop() {
     this.#wanted = false;
-    clearTimeout(this.#timers.retry);
+    clearTimeout(this.#retryTimer);
     this.viewer?.stop();
     this.#render();
   }
 
-  /** @param {{ viewers: number, online: boolean, rendition?: string }} camera what the server knows of it */
-  showCamera({ viewers, online, rendition }) {
+  /** What is known without the browser's having noticed yet. @param {string} reason */
+  lost(reason) {
+    this.viewer?.lost(reason);
+  }
+
+  /** @param {{ viewers: number, online: boolean }} camera what the server knows of it */
+  showCamera(camera) {
+    this.#known = camera;
+    this.#showAudience();
+  }
+
+  #showAudience() {
+    const { viewers, online } = this.#known;
     const parts = [`${viewers} ${viewers === 1 ? 'viewer' : 'viewers'}`];
     if (!online) parts.unshift('agent offline');
-    if (rendition) parts.push(rendition);
+    if (this.#rendition) parts.push(this.#rendition);
     this.#show('audience', parts.join(' · '));
   }
 
@@ -111,13 +107,15 @@ export class Tile extends EventTarget {
       currentTarget.setAttribute('aria-pressed', String(!this.video.muted));
     });
     on('fullscreen', () => this.element.querySelector('.picture').requestFullscreen());
+    this.meter.addEventListener('figures', ({ detail }) => this.#showFigures(detail));
+    this.meter.addEventListener('sample', ({ detail }) => this.#showSample(detail));
   }
 
   /** @param {Viewer} viewer */
   #viewerChanged(viewer) {
     if (viewer !== this.viewer) return;
     const ended = viewer.state !== 'connecting' && viewer.state !== 'playing';
-    if (ended) clearInterval(this.#timers.figures);
+    if (ended) this.meter.stop();
     if (viewer.state === 'playing') this.#failures = 0;
     if (viewer.state === 'failed' && this.#wanted) this.#retryLater();
     if (viewer.state === 'refused') this.#wanted = false;
@@ -128,7 +126,7 @@ export class Tile extends EventTarget {
   #retryLater() {
     const bound = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** this.#failures);
     this.#failures += 1;
-    this.#timers.retry = setTimeout(() => void this.#startOrRetry(), bound * Math.random());
+    this.#retryTimer = setTimeout(() => void this.#startOrRetry(), bound * Math.random());
   }
 
   async #startOrRetry() {
@@ -139,64 +137,28 @@ export class Tile extends EventTarget {
     }
   }
 
-  /** @param {Viewer} viewer */
-  async #measure(viewer) {
-    if (viewer.state !== 'playing') return;
-    const figures = await readFigures(viewer.peer);
-    const before = this.#figures;
-    this.#figures = figures;
-    if (viewer.state !== 'playing' || !figures.video) return;
-    this.#showFigures(figures);
-    this.#readLatency();
-    if (before) this.#showRates(before, figures);
-  }
-
   /** @param {import('./figures.js').Figures} figures */
-  #showFigures({ video, route }) {
+  #showFigures({ video, audio, route }) {
     const { codec, width, height, framesPerSecond } = video;
     this.#show('video', `${codec} ${width}×${height} · ${Math.round(framesPerSecond)} fps`);
-    this.#show(
-      'frames',
-      `${video.framesDecoded} · ${video.framesDropped} dropped · ${video.freezeCount} freezes`,
-    );
+    const { framesDecoded, framesDropped, freezeCount } = video;
+    this.#show('frames', `${framesDecoded} · ${framesDropped} dropped · ${freezeCount} frozen`);
     this.#show('route', routeText(route));
+    this.#soundCodec = audio?.codec ?? '';
   }
 
-  /**
-   * @param {import('./figures.js').Figures} before
-   * @param {import('./figures.js').Figures} figures
-   */
-  #showRates(before, figures) {
-    const elapsedMs = figures.atMs - before.atMs;
-    const { video, route } = figures;
-    const rate = (kind) => bitrateKbps(before[kind], figures[kind], elapsedMs);
-    const sample = {
-      at: performance.timeOrigin + figures.atMs,
-      videoKbps: rate('video'),
-      audioKbps: rate('audio'),
-      framesPerSecond: ((video.framesDecoded - before.video.framesDecoded) * 1000) / elapsedMs,
-      lossPercent: lossPercent(before.video, video),
-      roundTripMs: route?.roundTripMs ?? null,
-      jitterBufferMs: video.jitterBufferMs,
-      latencyMs: this.#latencyMs,
-      height: video.height,
-    };
-    this.#show('bitrate', `${Math.round(sample.videoKbps)} kbps`);
-    const { audio } = figures;
-    this.#show('audio', audio ? `${audio.codec} ${Math.round(sample.audioKbps)} kbps` : 'none');
-    this.#show('loss', `${sample.lossPercent.toFixed(1)} %`);
-    this.#sparks.bitrate.add(sample.videoKbps);
-    this.#sparks.loss.add(sample.lossPercent);
-    this.dispatchEvent(new CustomEvent('measured', { detail: sample }));
-  }
-
-  #readLatency() {
-    this.video.requestVideoFrameCallback((_now, { expectedDisplayTime }) => {
-      const strip = readFrameStrip(this.video);
-      const shownAt = performance.timeOrigin + expectedDisplayTime;
-      this.#latencyMs = strip ? millisecondsSince(strip.captureMs, shownAt) : null;
-      this.#show('latency', strip ? `${Math.round(this.#latencyMs)} ms` : '–');
-    });
+  /** @param {import('./meter.js').Sample} sample */
+  #showSample({ videoKbps, audioKbps, lossPercent, latencyMs, link }) {
+    this.#show('bitrate', `${Math.round(videoKbps)} kbps`);
+    this.#show('audio', audioKbps > 0 ? `${this.#soundCodec} ${Math.round(audioKbps)} kbps` : 'none');
+    this.#show('loss', `${lossPercent.toFixed(1)} %`);
+    this.#show('latency', latencyMs === null ? '–' : `${Math.round(latencyMs)} ms`);
+    this.#sparks.bitrate.add(videoKbps);
+    this.#sparks.loss.add(lossPercent);
+    if (latencyMs !== null) this.#sparks.latency.add(latencyMs);
+    if (!link) return;
+    this.#rendition = link.reach === 'full' ? link.rendition : `${link.rendition}, ${link.reach}`;
+    this.#showAudience();
   }
 
   #render() {
@@ -204,7 +166,7 @@ export class Tile extends EventTarget {
     const state = viewer?.state ?? (this.#wanted ? 'connecting' : 'idle');
     this.element.dataset.state = state;
     this.#show('state', STATE_TEXT[state]);
-    this.#show('notice', noticeText(state, viewer?.reason ?? ''));
+    this.#show('notice', noticeText(state, viewer));
     const toggle = this.element.querySelector('[data-action=toggle]');
     setText(toggle, this.#wanted ? 'Stop' : 'Play');
     toggle.setAttribute('aria-label', `${this.#wanted ? 'Stop' : 'Play'} camera ${this.name}`);
@@ -228,11 +190,18 @@ export class Tile extends EventTarget {
   }
 }
 
-function noticeText(state, reason) {
-  if (state === 'connecting') return 'Connecting …';
-  if (state === 'refused') return `Refused: ${reason}.`;
-  if (state === 'failed') return `Not connected: ${reason}. Trying again …`;
+function noticeText(state, viewer) {
+  if (state === 'connecting') return connectingText(viewer?.timings);
+  if (state === 'refused') return `Refused: ${viewer.reason}.`;
+  if (state === 'failed') return `Not connected: ${viewer.reason}. Trying again …`;
   return state === 'playing' ? '' : 'Stopped.';
+}
+
+/** @param {Viewer['timings'] | undefined} timings */
+function connectingText(timings) {
+  if (!timings?.offerAt) return 'Opening signaling …';
+  if (!timings.answerAt) return 'Asked; waiting for the camera’s answer …';
+  return timings.connectedAt ? 'Connected; waiting for the picture …' : 'Answered; connecting …';
 }
 
 function routeText(route) {

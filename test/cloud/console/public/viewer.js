@@ -76,6 +76,11 @@ export class Viewer extends EventTarget {
     this.#end('closed', '');
   }
 
+  /** Ends the viewer because of what others know already. @param {string} reason */
+  lost(reason) {
+    this.#end('failed', reason);
+  }
+
   /** Whether the camera plays what this viewer says. */
   get canTalk() {
     return this.sound?.currentDirection === 'sendrecv' || this.sound?.currentDirection === 'sendonly';
@@ -104,6 +109,7 @@ export class Viewer extends EventTarget {
     const description = await offer;
     this.signaling.sendSdpOffer(description);
     await this.peer.setLocalDescription(description);
+    this.#changed();
   }
 
   /** @param {RTCSessionDescriptionInit} answer */

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import type { LogLine } from '../../cloud/agent-process.ts';
+import { startSite, type Site } from '../../cloud/site.ts';
+import { launchBrowser, openViewerPage, type ViewerPage } from '../../e2e/support/browser.ts';
+
+const high = { width: 640, height: 360, fps: 25, bitrateKbps: 600 };
+const camera = { source: { type: 'test' }, video: { renditions: { high } } };
+/** The cloud is away for 20 s, and the agent's next try may be as much later. */
+const HEALED_MS = 60_000;
+
+const isMaster = ({ msg }: LogLine) => msg === 'connected as master';
+const streamsAgain = ({ msg, details }: LogLine) => msg === 'camera' && details['to'] === 'streaming';
+
+/** By the button's name: the line of the agent's log that says it has healed; undefined: only the viewer notices. */
+const HEALED: Record<string, ((line: LogLine) => boolean) | undefined> = {
+  'Drop signaling': isMaster,
+  'Cloud away': isMaster,
+  'Expire credentials': isMaster,
+  Throttle: isMaster,
+  'Lose 5 %': undefined,
+  'Stall the camera': streamsAgain,
+  'Kill the camera': streamsAgain,
+};
+
+/** Needs root, for the lost packets. */
+describe('every button of "Break it"', () => {
+  let site: Site;
+  let browser: Browser;
+  let viewer: ViewerPage;
+
+  before(async () => {
+    [browser, site] = await Promise.all([
+      launchBrowser(),
+      startSite({ cameras: { front: camera }, cloud: { iotCore: true } }),
+    ]);
+    await site.masterConnected();
+    viewer = await openViewerPage(browser, site.console.url, '');
+    await viewer.waitFor('front', ['playing']);
+    await viewer.page.getByRole('button', { name: 'Break it' }).click();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await site?.close();
+    assert.deepEqual(viewer.errors, []);
+  });
+
+  test('is known to this test', async () => {
+    const buttons = viewer.page.locator('.mishap-buttons strong');
+    const titles = await buttons.allTextContents();
+    const known = Object.keys(HEALED);
+    assert.deepEqual(
+      titles.map((title) => known.find((name) => title.startsWith(name)) ?? title),
+      known,
+    );
+  });
+
+  for (const [name, isHealed] of Object.entries(HEALED)) {
+    test(`${name}: the agent heals, the viewer stays`, async () => {
+      const { page } = viewer;
+      const { clientId } = await viewer.status('front');
+      const told = site.agent.logs.length;
+      await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+      await page.getByText(new RegExp(`^Done: ${name}`)).waitFor();
+      if (isHealed) {
+        const isNew = (line: LogLine) => site.agent.logs.indexOf(line) >= told && isHealed(line);
+        await site.agent.waitForLog(`healed after ${name}`, isNew, HEALED_MS);
+      } else {
+        await page.getByText(/^([1-9]\d*\.\d|0\.[1-9]) %$/).waitFor();
+      }
+      await viewer.waitForFrames('front', 50);
+      const { state, clientId: present } = await viewer.status('front');
+      assert.deepEqual([state, present], ['playing', clientId]);
+    });
+  }
+});
