@@ -118,9 +118,16 @@ async function main(): Promise<number> {
     print(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
     return 1;
   }
-  if (options) return run(options);
-  print(USAGE);
-  return 0;
+  if (!options) {
+    print(USAGE);
+    return 0;
+  }
+  try {
+    return await run(options);
+  } catch (error) {
+    print(`Not started: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
 }
 
 process.exitCode = await main();

@@ -49,10 +49,7 @@ describe('the packaged artifact', () => {
         cloud = await startLocalCloud({ iotCore: true });
         cloud.createChannel(`${thingName}-front`);
         const channels = new Map([['front', `${thingName}-front`]]);
-        page = await startConsole(
-          new CloudBackend({ cloud, thingName, channels }),
-          0,
-        );
+        page = await startConsole(new CloudBackend({ cloud, thingName, channels }), 0);
         core = await startNucleus(cloud, thingName, personality);
         runner = install(core, cloud, device);
       });

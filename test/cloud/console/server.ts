@@ -31,6 +31,7 @@ const LIBRARIES: Record<string, string> = {
   '/uplot.css': 'uplot/dist/uPlot.min.css',
 };
 const PORT_TRIES = 50;
+const MAX_PORT = 65_535;
 
 /**
  * Serves the console: the page, its libraries and its API, on loopback only.
@@ -79,7 +80,7 @@ export async function startConsole(backend: ConsoleBackend, port: number): Promi
 }
 
 async function listen(server: Server, wanted: number): Promise<void> {
-  const last = wanted === 0 ? 0 : wanted + PORT_TRIES;
+  const last = wanted === 0 ? 0 : Math.min(wanted + PORT_TRIES, MAX_PORT);
   for (let port = wanted; ; port++) {
     try {
       server.listen(port, '127.0.0.1');
@@ -87,7 +88,9 @@ async function listen(server: Server, wanted: number): Promise<void> {
       return;
     } catch (error) {
       const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-      if (!taken || port >= last) throw error;
+      if (taken && port < last) continue;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`the console cannot listen on port ${port}: ${reason}`, { cause: error });
     }
   }
 }

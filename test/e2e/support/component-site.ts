@@ -43,10 +43,7 @@ export async function startComponentSite(options: ComponentSiteOptions): Promise
   const names = Object.keys(configuration.cameras);
   const channels = new Map(names.map((name) => [name, `${thingName}-${name}`]));
   for (const channelName of channels.values()) cloud.createChannel(channelName);
-  const page = await startConsole(
-    new CloudBackend({ cloud, thingName, channels }),
-    0,
-  );
+  const page = await startConsole(new CloudBackend({ cloud, thingName, channels }), 0);
   const core = await startCloudNucleus(cloud, device, { personality, hurry });
   const runner = installAgent(core.nucleus, configuration, {
     ...cloud.agentEnvironment(),

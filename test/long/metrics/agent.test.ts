@@ -68,10 +68,7 @@ describe('metrics of a running agent', () => {
       }),
     });
     const channels = new Map([['front', CHANNEL]]);
-    page = await startConsole(
-      new CloudBackend({ cloud, thingName: THING, channels }),
-      0,
-    );
+    page = await startConsole(new CloudBackend({ cloud, thingName: THING, channels }), 0);
     browser = await launchBrowser();
     await cloud.events.waitFor('connected', { role: 'MASTER' }, { timeoutMs: 20_000 });
     viewers = await openViewerPage(browser, page.url);
