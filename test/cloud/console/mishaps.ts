@@ -38,7 +38,7 @@ export class Mishaps {
     },
     throttle: {
       title: 'Throttle',
-      text: 'The next ten calls are answered 429, and signaling is cut, so that there are such calls.',
+      text: 'The next four calls are answered 429, and signaling is cut, so that there are such calls.',
       cause: () => this.#throttle(),
     },
     'lose-packets': {
@@ -92,7 +92,7 @@ export class Mishaps {
 
   #throttle(): Promise<void> {
     for (const operation of ['ConnectAsMaster', 'AssumeRoleWithCertificate'] as const) {
-      this.#cloud.faults.add(operation, throttling(5, 1));
+      this.#cloud.faults.add(operation, throttling(2, 1));
     }
     return this.#expireCredentials();
   }
@@ -100,8 +100,8 @@ export class Mishaps {
   async #losePackets(): Promise<void> {
     const ports = udpPortsOf(this.#agent());
     if (ports.length === 0) throw new RefusedRequest(409, 'nobody watches: there are no packets to lose');
-    const rule = `iifname lo udp sport { ${ports.join(', ')} } numgen random mod 100 < ${LOSS_PERCENT} drop`;
-    const chain = `chain input { type filter hook input priority 0; ${rule} }`;
+    const rule = `iifname lo udp sport { ${ports.join(', ')} } numgen random mod 100 < ${LOSS_PERCENT} drop;`;
+    const chain = `chain input { type filter hook input priority 0; ${rule} };`;
     try {
       await run('nft', [`table inet ${NFT_TABLE} { ${chain} }`]);
     } catch (error) {

@@ -7,8 +7,8 @@ import { launchBrowser, openViewerPage, type ViewerPage } from '../../e2e/suppor
 
 const high = { width: 640, height: 360, fps: 25, bitrateKbps: 600 };
 const camera = { source: { type: 'test' }, video: { renditions: { high } } };
-/** The cloud is away for 20 s, and the agent's next try may be as much later. */
-const HEALED_MS = 60_000;
+/** The cloud is away for 20 s; the step of the agent's backoff that is then under way may last a minute. */
+const HEALED_MS = 85_000;
 
 const isMaster = ({ msg }: LogLine) => msg === 'connected as master';
 const streamsAgain = ({ msg, details }: LogLine) => msg === 'camera' && details['to'] === 'streaming';
