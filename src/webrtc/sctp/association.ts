@@ -171,7 +171,8 @@ export class Association {
     } else if (type === CHUNK.forwardTsn) {
       const forward = readForwardTsn(body);
       if (!forward || !receiver) return true;
-      receiver.onForwardTsn(forward);
+      const skipped = forward.skipped.filter(([streamId]) => streamId < MAX_STREAMS);
+      receiver.onForwardTsn({ ...forward, skipped });
       receiver.packetEnded();
     } else if (type === CHUNK.reconfig) resets?.onChunk(body);
     else return false;

@@ -64,7 +64,13 @@ export class Reassembly {
     for (const [streamId, ssn] of skipped) {
       const stream = this.#stream(streamId);
       if (isAfter16(stream.next, ssn)) continue;
-      for (; stream.next !== plus16(ssn, 1); stream.next = plus16(stream.next, 1)) this.#release(stream);
+      // By what waits, not by each number: the peer may skip half of them at once.
+      const waiting = [...stream.waiting.keys()].filter((each) => !isAfter16(each, ssn));
+      for (const each of waiting.toSorted((a, b) => (isAfter16(a, b) ? 1 : -1))) {
+        stream.next = each;
+        this.#release(stream);
+      }
+      stream.next = plus16(ssn, 1);
       this.#releaseAll(stream);
     }
   }
