@@ -55,6 +55,8 @@ export class Recording {
   readonly #video: MediaStream;
   readonly #audio: MediaStream;
   #rendition: string;
+  /** Has it produced, while there is a session or one is looked for. */
+  #wanted: { release(): void } | undefined;
   /** Resolved and made anew whenever signaling changes. */
   #signalingChange = Promise.withResolvers<void>();
 
@@ -110,6 +112,9 @@ export class Recording {
   recordAnother(rendition: string): void {
     this.#rendition = rendition;
     this.#video.markDamaged();
+    if (!this.#wanted) return;
+    this.#wanted.release();
+    this.#wanted = this.#options.acquireRendition(rendition);
   }
 
   signalingChanged(): void {
@@ -126,8 +131,15 @@ export class Recording {
   }
 
   #acquire(): { release(): void } {
-    const leases = [this.#options.acquire(), this.#options.acquireRendition(this.#rendition)];
-    return { release: () => leases.forEach((lease) => lease.release()) };
+    const camera = this.#options.acquire();
+    this.#wanted = this.#options.acquireRendition(this.#rendition);
+    return {
+      release: () => {
+        this.#wanted?.release();
+        this.#wanted = undefined;
+        camera.release();
+      },
+    };
   }
 
   async #connected(signal: AbortSignal): Promise<void> {

@@ -13,13 +13,14 @@ export const HIGH = { width: WIDTH, height: HEIGHT, fps: FPS, bitrateKbps: 500 }
 /** One camera, `front`, with the test source or another, recorded into a channel that has a stream. */
 export async function startRecordedSite({
   source = { type: 'test' },
+  renditions = { high: HIGH },
   storage = {},
   ...options
-}: Partial<SiteOptions> & { source?: object; storage?: object } = {}): Promise<{
+}: Partial<SiteOptions> & { source?: object; renditions?: object; storage?: object } = {}): Promise<{
   site: Site;
   channelName: string;
 }> {
-  const front = { source, video: { renditions: { high: HIGH } }, storage: { enabled: true, ...storage } };
+  const front = { source, video: { renditions }, storage: { enabled: true, ...storage } };
   const site = await startSite({ cameras: { front }, ...options });
   const channelName = site.channelOf('front');
   site.cloud.context.channels.enableStorage(channelName);

@@ -1,4 +1,5 @@
 import { describe } from 'node:test';
+import { recordsAnotherRendition } from './other-rendition.ts';
 import { recordsThroughSilence } from './microphone.ts';
 import { recordsOverRenewals } from './renewals.ts';
 
@@ -6,4 +7,5 @@ import { recordsOverRenewals } from './renewals.ts';
 describe('recording', { concurrency: true }, () => {
   recordsOverRenewals();
   recordsThroughSilence();
+  recordsAnotherRendition();
 });
