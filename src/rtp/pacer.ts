@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../runtime/clock.ts';
 
 /** Before anything is known of the link. At half of it the pace, not the browser's decoder, decides when a replay reaches the live edge. */
-const FIRST_KBPS = 100_000;
+export const FIRST_KBPS = 100_000;
 /** What may leave at once after a pause, and before anything is known: the burst stays small for the link. */
 const BURST_MS = 10;
 const FIRST_BURST_MS = 2;

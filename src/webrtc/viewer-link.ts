@@ -1,6 +1,6 @@
 import { BandwidthEstimator, type BandwidthEstimate } from '../rtp/congestion/bandwidth-estimator.ts';
 import type { Probe } from '../rtp/congestion/probe-plan.ts';
-import { Pacer } from '../rtp/pacer.ts';
+import { FIRST_KBPS, Pacer } from '../rtp/pacer.ts';
 import type { TransportFeedback } from '../rtp/rtcp-types.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
@@ -19,6 +19,8 @@ const FULL_LOSS = 0.02;
 /** A viewer far away gets its first picture with some care: nothing is known of the link yet. */
 const NEAR_MS = 15;
 const FAR_FIRST_KBPS = 8000;
+/** With each report, while none tells of the link's end: a stream that needs more must not wait for ever. */
+const UNKNOWN_GROWTH = 1.5;
 const PROBE_SLICE_MS = 2;
 /** Beyond what the best picture needs, room spares each picture some time on its way. */
 const SPARE = 1.25;
@@ -59,6 +61,7 @@ export class ViewerLink {
 
   onTransportFeedback(feedback: TransportFeedback): void {
     this.#estimator.onTransportFeedback(feedback, this.#clock.monotonic());
+    this.#tryFaster();
     this.#probe();
   }
 
@@ -70,6 +73,7 @@ export class ViewerLink {
   /** A receiver report's loss, 0 to 1. */
   onReportedLoss(loss: number): void {
     this.#estimator.onReportedLoss(loss, this.#clock.monotonic());
+    this.#tryFaster();
   }
 
   close(): void {
@@ -83,6 +87,11 @@ export class ViewerLink {
     this.pacer.rateKbps = Math.max(MIN_PACE_KBPS, pace * kbps);
     this.pacer.isWide = this.#isWide(estimate);
     this.#user.onEstimate(estimate);
+  }
+
+  #tryFaster(): void {
+    if (this.estimate.kbps !== undefined) return;
+    this.pacer.rateKbps = Math.min(FIRST_KBPS, UNKNOWN_GROWTH * this.pacer.rateKbps);
   }
 
   #isWide({ kbps = 0, queueMs, use, loss }: Readonly<BandwidthEstimate>): boolean {
