@@ -25,8 +25,8 @@ const VIEWERS = 10;
 const RATES_KBPS = [2500, 10_000];
 
 const entry = agentEntry('artifact');
-const ours = agentVariant('agent', entry);
-const stock = stockVariant('stock werift, transport-cc', true);
+const ours = agentVariant('agent, AES-CM', entry, 'AES_CM_128_HMAC_SHA1_80');
+const stock = stockVariant('stock werift (it takes AES-GCM), transport-cc', true);
 const variants = [
   ours,
   agentVariant('agent, AES-GCM', entry, 'AEAD_AES_128_GCM'),

@@ -16,7 +16,7 @@ import { PacketCounter, type SourceCounts } from './packet-counter.ts';
 export interface LightViewerOptions {
   video?: 'h264' | 'h265' | 'vp8';
   transportCc?: boolean;
-  /** Offers only this SRTP profile; default: both, AES-CM first. */
+  /** Offers only this SRTP profile; default: both. The other end chooses. */
   profile?: SrtpProfile;
 }
 
