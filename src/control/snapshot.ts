@@ -48,6 +48,8 @@ const DECODERS = { h264: 'h264', h265: 'hevc', vp8: 'vp8' } as const;
 const WANTED = 1_000_000;
 /** To start ffmpeg takes as long as to decode a second of pictures: one waits for the next snapshot so long. */
 const SPARE_MS = 10_000;
+/** Not while the picture is on its way: what starts competes with it for the processor. */
+const SPARE_DELAY_MS = 500;
 
 /** @throws ControlError for what is not to be had. */
 export function readSnapshotRequest(params: JsonObject): SnapshotRequest {
@@ -74,6 +76,7 @@ export class Snapshots {
   #closed = false;
   /** Started with these arguments, waiting for pictures. */
   #spare: Spare | undefined;
+  #soon: Timer | undefined;
 
   constructor(options: SnapshotOptions) {
     this.#options = options;
@@ -97,6 +100,7 @@ export class Snapshots {
   /** Settles when every ffmpeg has ended. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#soon?.cancel();
     this.#dropSpare();
     await Promise.all([...this.#programs].map((program) => program.stop()));
   }
@@ -115,7 +119,8 @@ export class Snapshots {
         const why = `ffmpeg ${endingText(await program.ended)}: ${program.lastWords([])}`;
         throw new Error(`no snapshot: ${why}`);
       }
-      this.#keepSpare(args);
+      this.#soon?.cancel();
+      this.#soon = clock.after(SPARE_DELAY_MS, () => this.#keepSpare(args));
       return jpeg;
     } finally {
       void program.stop();
@@ -137,6 +142,7 @@ export class Snapshots {
   }
 
   #takeSpare(args: string[]): ChildProgram | undefined {
+    this.#soon?.cancel();
     const spare = this.#spare;
     if (spare?.args !== args.join(' ')) return undefined;
     this.#spare = undefined;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
+import { setInterval as every } from 'node:timers/promises';
 import { Snapshots, type LivePictures } from '../../../src/control/snapshot.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { childPids } from '../camera/support/processes.ts';
@@ -87,12 +88,15 @@ for (const codec of ['h264', 'h265', 'vp8'] as const)
     assert.ok(Math.abs(last.luminance - 186) < 8, `${last.luminance}`);
   });
 
-test('garbage is an error, and no ffmpeg is left', async (t) => {
+test('garbage is an error; an ffmpeg waits for the next snapshot, and none is left', async (t) => {
   const made = snapshots(t, { codec: 'h264', units: [Buffer.from('no picture at all')], captureTimeMs: 0 });
   await assert.rejects(made.take({ width: undefined, quality: 80 }), /^Error: no snapshot: ffmpeg/);
   const good = snapshots(t, { codec: 'h264', units: gop('h264'), captureTimeMs: 0 });
-  await good.take({ width: undefined, quality: 80 });
-  await good.take({ width: undefined, quality: 80 });
+  const { data } = await good.take({ width: undefined, quality: 80 });
+  for await (const _ of every(20)) if (childPids('ffmpeg').length === 1) break;
+  assert.deepEqual((await good.take({ width: undefined, quality: 80 })).data, data);
+  for await (const _ of every(20)) if (childPids('ffmpeg').length === 1) break;
   await Promise.all([made.close(), good.close()]);
   assert.deepEqual(childPids('ffmpeg'), []);
+  await assert.rejects(good.take({ width: undefined, quality: 80 }), /is closed/);
 });
