@@ -21,6 +21,8 @@ const HOP = 48;
 /** Share of the loudest window's energy at which a beep has begun. */
 const ONSET = 0.2;
 const FLASH_PERIOD_MS = 1_000;
+/** What a codec needs to begin. */
+const CUT_OFF_MS = 30;
 const SYNC = '10101010';
 
 /** `width`: of the picture, in pixels. Rejects where a picture has no readable strip. */
@@ -28,7 +30,8 @@ export async function judgeRecording(path: string, width: number): Promise<Judge
   const cell = Math.max(2, Math.floor(width / 80));
   const strips = await decodePictures(path, `crop=${cell * 64}:${cell}:0:0,scale=64:1:flags=area`);
   const flashes = await decodePictures(path, 'crop=iw/16:iw/16:iw-iw/12:ih-iw/12,scale=1:1:flags=area');
-  const times = await pictureTimesMs(path);
+  const times = await packetTimesMs(path, 'v:0');
+  const [soundFromMs = 0] = await packetTimesMs(path, 'a:0');
   // Sound stands where its stamps say, be it a millisecond.
   const samples = `-af aresample=async=1:min_hard_comp=0.002:first_pts=0 -ac 1 -ar ${SAMPLE_RATE} -f f32le pipe:1`;
   const sound = await decode(path, '0:a', samples.split(' '));
@@ -36,7 +39,10 @@ export async function judgeRecording(path: string, width: number): Promise<Judge
   return {
     tracks: await codecs(path),
     strips: Array.from({ length: strips.length / 64 }, (_, i) => readStrip(strips, i)),
-    beepAfterFlashMs: beepTimesMs(sound).flatMap((beepMs) => nearest(flashTimes, beepMs)),
+    beepAfterFlashMs: beepTimesMs(sound)
+      // Not one that had begun before the sound did.
+      .filter((beepMs) => beepMs > soundFromMs + CUT_OFF_MS)
+      .flatMap((beepMs) => nearest(flashTimes, beepMs)),
   };
 }
 
@@ -54,9 +60,9 @@ async function codecs(path: string): Promise<string[]> {
   return lines(await output('ffprobe', ['-v', 'error', ...entries, path]));
 }
 
-async function pictureTimesMs(path: string): Promise<number[]> {
+async function packetTimesMs(path: string, stream: string): Promise<number[]> {
   const entries = ['-show_entries', 'packet=pts_time', '-of', 'csv=p=0'];
-  const listed = await output('ffprobe', ['-v', 'error', '-select_streams', 'v:0', ...entries, path]);
+  const listed = await output('ffprobe', ['-v', 'error', '-select_streams', stream, ...entries, path]);
   return lines(listed).map((line) => Number.parseFloat(line) * 1000);
 }
 

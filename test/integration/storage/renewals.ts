@@ -12,8 +12,8 @@ export function recordsOverRenewals(): void {
     try {
       await storage.connected(channelName, 1);
       await assert.rejects(LiveViewer.join(site.cloud, channelName, 'viewer'), refused);
-      const told = site.agent.logs.find(({ msg }) => msg === 'viewer refused');
-      assert.match(String(told?.details['reason']), /the channel is recorded/);
+      const { details } = await site.agent.waitForLog('refusal', ({ msg }) => msg === 'viewer refused');
+      assert.match(String(details['reason']), /the channel is recorded/);
       await storage.connected(channelName, 2, 40_000);
       // The next one ends its predecessor long before it is there itself: longer than a GOP.
       storage.settings.formerEnds = 'at-join';
