@@ -128,6 +128,25 @@ describe('renegotiation', () => {
     await page.close(id);
   });
 
+  // Chromium itself always leaves the choice, and we choose to wait: here the agent never sees that it could.
+  test('an offer whose sender waits for DTLS to begin (setup:passive): the agent begins', async () => {
+    await page.page.evaluate(`{
+      const { prototype } = KVSWebRTC.SignalingClient;
+      const { sendSdpOffer } = prototype;
+      prototype.sendSdpOffer = function ({ type, sdp }) {
+        prototype.sendSdpOffer = sendSdpOffer;
+        this.sendSdpOffer({ type, sdp: sdp.replaceAll('a=setup:actpass', 'a=setup:passive') });
+      };
+    }`);
+    const { id } = await page.play('front');
+    await page.waitForFrames(id, 5);
+    const viewer = `kvs.tile(${JSON.stringify(id)}).viewer`;
+    await page.page.waitForFunction(`${viewer}.messages.readyState === 'open'`);
+    const answer = await page.page.evaluate(`${viewer}.peer.remoteDescription.sdp`);
+    assert.match(String(answer), /^a=setup:active/m);
+    await page.close(id);
+  });
+
   test("a browser's .local candidate is resolved by mDNS", async () => {
     const lines: unknown = await page.page.evaluate(GATHER);
     assert.ok(Array.isArray(lines));
