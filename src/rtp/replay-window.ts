@@ -1,3 +1,5 @@
+/** Most synchronisation sources of one peer; more are refused, so that memory stays bounded. */
+const MAX_SOURCES = 64;
 const WORDS = 32;
 /** Packets behind the newest that are still told apart from replays. */
 export const REPLAY_WINDOW = WORDS * 32;
@@ -24,6 +26,24 @@ export class ReplayWindow {
       this.highest = index;
     }
     this.#bits[wordOf(index)]! |= 1 << (index % 32);
+  }
+}
+
+/** One window for each synchronisation source of a peer: each counts its packets by itself (RFC 3711 section 3.2.3). */
+export class SourceWindows {
+  readonly #windows = new Map<number, ReplayWindow>();
+
+  /** Of this source; an empty one where it is new, undefined where it is one too many. */
+  find(ssrc: number): ReplayWindow | undefined {
+    const known = this.#windows.get(ssrc);
+    if (known !== undefined || this.#windows.size >= MAX_SOURCES) return known;
+    return new ReplayWindow();
+  }
+
+  /** Records what `find` gave out, once a packet of this source was authenticated. */
+  accept(ssrc: number, window: ReplayWindow, index: number): void {
+    window.accept(index);
+    this.#windows.set(ssrc, window);
   }
 }
 

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { AesCmKeyStream, MAX_PACKET_BYTES } from './aes-cm-key-stream.ts';
 import { HmacSha1 } from './hmac-sha1.ts';
-import { ReplayWindow } from './replay-window.ts';
+import { SourceWindows } from './replay-window.ts';
 import type { SessionKeys } from './srtp-keys.ts';
 
 const HEADER_BYTES = 8;
@@ -19,7 +19,7 @@ export class SrtcpContext {
   readonly #encryptionKey: KeyObject;
   readonly #keyStream: AesCmKeyStream;
   readonly #hmac: HmacSha1;
-  readonly #window = new ReplayWindow();
+  readonly #windows = new SourceWindows();
   #nextIndex = 0;
 
   constructor(keys: SessionKeys) {
@@ -61,11 +61,13 @@ export class SrtcpContext {
     const wordAt = gcm ? packet.length - INDEX_BYTES : packet.length - trailer;
     const word = packet.readUInt32BE(wordAt);
     const index = word % ENCRYPTED;
-    if (!this.#window.isNew(index)) return undefined;
+    const ssrc = packet.readUInt32BE(4);
+    const window = this.#windows.find(ssrc);
+    if (!window?.isNew(index)) return undefined;
     const plain = gcm
       ? this.#openGcm(packet, wordAt, index, word >= ENCRYPTED)
       : this.#openCm(packet, wordAt, index, word >= ENCRYPTED);
-    if (plain !== undefined) this.#window.accept(index);
+    if (plain !== undefined) this.#windows.accept(ssrc, window, index);
     return plain;
   }
 

@@ -1,12 +1,10 @@
 import { createDecipheriv, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
-import { ReplayWindow } from './replay-window.ts';
+import { SourceWindows } from './replay-window.ts';
 import { rtpHeaderBytes } from './rtp-header.ts';
 import { SrtcpContext } from './srtcp.ts';
 import { gcmNonce } from './srtp-gcm.ts';
 import { deriveSessionKeys, type SessionKeys, type SrtpKeys } from './srtp-keys.ts';
 
-/** Most synchronisation sources of one peer; more are refused, so that memory stays bounded. */
-const MAX_SOURCES = 64;
 const CM_TAG_BYTES = 10;
 const GCM_TAG_BYTES = 16;
 
@@ -16,7 +14,7 @@ export class SrtpReceiver {
   readonly #encryptionKey: KeyObject;
   readonly #authenticationKey: KeyObject;
   readonly #rtcp: SrtcpContext;
-  readonly #windows = new Map<number, ReplayWindow>();
+  readonly #windows = new SourceWindows();
 
   /** Fails where key or salt have the wrong length. */
   constructor(keys: SrtpKeys) {
@@ -33,17 +31,15 @@ export class SrtpReceiver {
     const tagAt = packet.length - (gcm ? GCM_TAG_BYTES : CM_TAG_BYTES);
     if (headerBytes === 0 || tagAt < headerBytes) return undefined;
     const ssrc = packet.readUInt32BE(8);
-    const known = this.#windows.get(ssrc);
-    if (known === undefined && this.#windows.size >= MAX_SOURCES) return undefined;
-    const window = known ?? new ReplayWindow();
+    const window = this.#windows.find(ssrc);
+    if (window === undefined) return undefined;
     const index = indexOf(packet.readUInt16BE(2), window.highest);
     if (index < 0 || !window.isNew(index)) return undefined;
     const plain = gcm
       ? this.#openGcm(packet, headerBytes, tagAt, ssrc, index)
       : this.#openCm(packet, headerBytes, tagAt, ssrc, index);
     if (plain === undefined) return undefined;
-    window.accept(index);
-    if (known === undefined) this.#windows.set(ssrc, window);
+    this.#windows.accept(ssrc, window, index);
     return plain;
   }
 

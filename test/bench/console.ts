@@ -4,13 +4,13 @@
  * Fails where a tile plays below 25 pictures a second (below 0.9 of the other page's, where that is too much for this
  * machine's decoder), or where the console costs over 10 % more processor time for each picture.
  */
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { startSite } from '../cloud/site.ts';
 import { launchBrowser } from '../e2e/support/browser.ts';
 import { median, table } from './support/figures.ts';
 import { prepareMedia } from './support/media-file.ts';
 import { allPlaying, measurePage, type PageLoad } from './support/page-load.ts';
+import { openPlayOnly, type Place } from './support/play-only.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 4);
 const TILES = 9;
@@ -23,15 +23,6 @@ const VIEWPORT = { width: 1920, height: 1080 };
 const MIN_FPS = 25;
 const MIN_FPS_RATIO = 0.9;
 const MAX_CPU_RATIO = 1.1;
-const PLAY_ONLY = join(import.meta.dirname, 'support/play-only.html');
-
-interface Place {
-  camera: string;
-  left: number;
-  top: number;
-  width: number;
-  height: number;
-}
 
 /** What is used of an element; there are no DOM types here. */
 interface PageElement {
@@ -40,7 +31,6 @@ interface PageElement {
   getBoundingClientRect(): Omit<Place, 'camera'>;
 }
 declare const document: { querySelectorAll(selector: '.tile'): Iterable<PageElement> };
-declare const play: (places: Place[]) => Promise<void>;
 
 // The cameras are passed through: nothing is encoded while pages are measured.
 const media = await prepareMedia(KBPS);
@@ -54,13 +44,6 @@ const { url } = site.console;
 
 function openConsole(page: Page) {
   return page.goto(url);
-}
-
-async function openPlayOnly(page: Page, places: Place[]): Promise<void> {
-  await page.route('**/play-only.html', (route) => route.fulfill({ path: PLAY_ONLY }));
-  await page.goto(`${url}play-only.html`);
-  await page.waitForFunction('"play" in globalThis');
-  await page.evaluate((each) => play(each), places);
 }
 
 async function inNewPage<T>(
@@ -101,7 +84,7 @@ try {
   const places = await inNewPage(openConsole, placesOnWall);
   const runs = {
     console: () => measure(openConsole),
-    play: () => measure((page) => openPlayOnly(page, places)),
+    play: () => measure((page) => openPlayOnly(page, url, places)),
   };
   for (let round = 0; round < ROUNDS; round += 1) {
     // Each is as often first as second.

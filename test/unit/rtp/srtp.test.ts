@@ -96,6 +96,18 @@ for (const profile of PROFILES) {
       assert.equal(receiver.unprotect(packet), undefined);
     }
   });
+
+  // As a browser's do: one for its reports on sound, one for those on the picture.
+  test(`${profile}: RTCP of two sources arrives, each with indices of its own`, () => {
+    const keys = deriveSessionKeys(newKeys(profile), 'rtcp');
+    const receiver = new SrtcpContext(keys);
+    for (const ssrc of [1, 2]) {
+      const sender = new SrtcpContext(keys);
+      const plain = Buffer.from(`80c90001${ssrc.toString(16).padStart(8, '0')}`, 'hex');
+      for (let packet = 0; packet < 3; packet++)
+        assert.deepEqual(receiver.unprotect(sender.protect(plain)), plain);
+    }
+  });
 }
 
 test('an SSRC cannot be used twice under the same keys', () => {
