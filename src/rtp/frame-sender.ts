@@ -15,7 +15,7 @@ const OVERTAKEN_MS = 100;
 /** A picture that waits this long for its turn means a link too small: the rest of its GOP is left out. */
 const MAX_BEHIND_MS = 400;
 /** Each viewer gets so much of a picture before any gets more: a whole key frame takes a millisecond a viewer. */
-const HEAD_PACKETS = 12;
+const HEAD_PACKETS = 4;
 
 /** stopped: sends nothing; waiting: for a key frame; live: each frame as it comes, after a replay if there is one. */
 type Mode = 'stopped' | 'waiting' | 'live';

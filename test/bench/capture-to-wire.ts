@@ -1,7 +1,8 @@
 /**
  * Capture to wire: from the moment a source writes a picture, through ffmpeg and the agent, to the moment its first packet leaves, for the
  * first and the last of ten viewers, at 2.5 and 10 Mbps. Takes root: the kernel says when packets leave.
- *   node test/bench/capture-to-wire.ts [seconds for each rate]
+ * The agent is started as the artifact starts it.
+ *   npm run build; node test/bench/capture-to-wire.ts [seconds for each rate]
  * Fails above the bound, 99 % of the pictures within 5 ms to the last viewer, and where fewer than 1000 were seen.
  */
 import { agentEntry } from '../e2e/support/agent-builds.ts';
@@ -16,7 +17,7 @@ const RATES_KBPS = [2500, 10_000];
 const MAX_P99_MS = 5;
 const MIN_PICTURES = 1000;
 
-const entry = agentEntry('sources');
+const entry = agentEntry('artifact');
 const times = { warmUpMs: 10_000, measureMs: SECONDS * 1000 };
 const rows: (string | number)[][] = [];
 for (const kbps of RATES_KBPS) {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSite, type Site, type SiteOptions } from '../../cloud/site.ts';
 import { connect } from '../../integration/cloud/support/signaling-client.ts';
@@ -30,10 +31,15 @@ export class AgentSite {
 
   static async start({ cpu, probe, ...options }: AgentSiteOptions): Promise<AgentSite> {
     const probeFile = join(import.meta.dirname, `../../output/probe-${process.pid}-${Date.now()}.json`);
-    const environment = probe
-      ? { ...options.environment, ...probeEnvironment(probeFile) }
-      : options.environment;
-    const site = await startSite({ ...options, ...(environment && { environment }) });
+    // The artifact's launcher would put it where the bench is started.
+    const state = mkdtempSync(join(tmpdir(), 'kvs-agent-state-'));
+    process.once('exit', () => rmSync(state, { recursive: true, force: true }));
+    const environment = {
+      KVS_STATE_DIRECTORY: state,
+      ...options.environment,
+      ...(probe && probeEnvironment(probeFile)),
+    };
+    const site = await startSite({ ...options, environment });
     // A benchmark that died must not leave its agent behind.
     const { pid } = site.agent;
     const end = () => process.kill(pid);
