@@ -6,7 +6,7 @@ export interface Sack {
   cumulative: number;
   /** Bytes that the receiver has room for. */
   windowBytes: number;
-  /** Beyond it: from and to, counted from `cumulative`. */
+  /** Beyond it: from and to, counted from `cumulative`; ascending, with room between them. */
   gaps: Array<[number, number]>;
 }
 
@@ -20,9 +20,23 @@ export function readSack(body: Buffer): Sack | undefined {
   const count = body.readUInt16BE(8);
   if (body.length < FIXED_BYTES + 4 * count) return undefined;
   const gaps: Sack['gaps'] = [];
-  for (let at = FIXED_BYTES; at < FIXED_BYTES + 4 * count; at += 4)
-    gaps.push([body.readUInt16BE(at), body.readUInt16BE(at + 2)]);
-  return { cumulative: body.readUInt32BE(0), windowBytes: body.readUInt32BE(4), gaps };
+  for (let at = FIXED_BYTES; at < FIXED_BYTES + 4 * count; at += 4) {
+    const from = body.readUInt16BE(at);
+    const to = body.readUInt16BE(at + 2);
+    if (from > 0 && to >= from) gaps.push([from, to]);
+  }
+  return { cumulative: body.readUInt32BE(0), windowBytes: body.readUInt32BE(4), gaps: merged(gaps) };
+}
+
+/** Blocks should be apart (RFC 9260 section 3.3.4); where they are not, each number still costs the sender one step. */
+function merged(gaps: Sack['gaps']): Sack['gaps'] {
+  const apart: Sack['gaps'] = [];
+  for (const [from, to] of gaps.toSorted((a, b) => a[0] - b[0])) {
+    const last = apart.at(-1);
+    if (last && from <= last[1] + 1) last[1] = Math.max(last[1], to);
+    else apart.push([from, to]);
+  }
+  return apart;
 }
 
 export function writeSack({ cumulative, windowBytes, gaps }: Sack): Buffer {

@@ -7,7 +7,10 @@ const OUTGOING_RESET = 13;
 const RESPONSE = 16;
 const ADD_OUTGOING = 17;
 const RESULT = { nothingToDo: 0, performed: 1, badSequence: 5, inProgress: 6 } as const;
-const REPEAT_MS = 500;
+/** As for data: what is not answered is repeated ever more slowly (RFC 6525 section 5.1.1), and given up in the end. */
+const FIRST_REPEAT_MS = 500;
+const MAX_REPEAT_MS = 10_000;
+const MAX_REPEATS = 10;
 const MAX_STREAMS_PER_REQUEST = 256;
 
 export interface StreamResetOptions {
@@ -29,12 +32,14 @@ export interface StreamResetOptions {
 interface Request {
   sequence: number;
   streamIds: number[];
+  /** Without an answer. */
+  repeats: number;
 }
 
 /** How data channels are closed: each side ends its own streams (RFC 6525; RFC 8831 section 6.7). */
 export class StreamReset {
   readonly #options: StreamResetOptions;
-  #waiting: number[] = [];
+  readonly #waiting = new Set<number>();
   #request: Request | undefined;
   #nextSequence: number;
   #timer: Timer | undefined;
@@ -49,7 +54,7 @@ export class StreamReset {
 
   /** Ends streams on which nothing is under way any more. */
   reset(streamId: number): void {
-    this.#waiting.push(streamId);
+    if (!this.#request?.streamIds.includes(streamId)) this.#waiting.add(streamId);
     this.#ask();
   }
 
@@ -67,7 +72,7 @@ export class StreamReset {
   close(): void {
     this.#timer?.cancel();
     this.#request = undefined;
-    this.#waiting = [];
+    this.#waiting.clear();
   }
 
   #onReset(value: Buffer): void {
@@ -99,7 +104,12 @@ export class StreamReset {
 
   #onResponse(sequence: number, result: number): void {
     const request = this.#request;
-    if (request?.sequence !== sequence || result === RESULT.inProgress) return;
+    if (request?.sequence !== sequence) return;
+    if (result === RESULT.inProgress) {
+      // The peer is there, and will have it all soon.
+      request.repeats = 0;
+      return this.#repeatLater(request);
+    }
     this.#timer?.cancel();
     this.#request = undefined;
     this.#options.onOwnReset(request.streamIds);
@@ -107,17 +117,20 @@ export class StreamReset {
   }
 
   #ask(): void {
-    if (this.#request || this.#waiting.length === 0) return;
+    if (this.#request || this.#waiting.size === 0) return;
+    const streamIds = [...this.#waiting].slice(0, MAX_STREAMS_PER_REQUEST);
+    for (const streamId of streamIds) this.#waiting.delete(streamId);
     this.#request = {
       sequence: this.#nextSequence,
-      streamIds: this.#waiting.splice(0, MAX_STREAMS_PER_REQUEST),
+      streamIds,
+      repeats: 0,
     };
     this.#nextSequence = plus(this.#nextSequence, 1);
     this.#send(this.#request);
   }
 
   #send(request: Request): void {
-    const { clock, onChunk, lastSentTsn } = this.#options;
+    const { onChunk, lastSentTsn } = this.#options;
     const { sequence, streamIds } = request;
     const value = Buffer.alloc(12 + 2 * streamIds.length);
     value.writeUInt32BE(sequence, 0);
@@ -125,6 +138,16 @@ export class StreamReset {
     value.writeUInt32BE(lastSentTsn(), 8);
     streamIds.forEach((streamId, i) => value.writeUInt16BE(streamId, 12 + 2 * i));
     onChunk(writeChunk(CHUNK.reconfig, 0, writeParameter(OUTGOING_RESET, value)));
-    this.#timer = clock.after(REPEAT_MS, () => this.#send(request));
+    this.#repeatLater(request);
+  }
+
+  #repeatLater(request: Request): void {
+    this.#timer?.cancel();
+    if (request.repeats >= MAX_REPEATS) return;
+    const delayMs = Math.min(FIRST_REPEAT_MS * 2 ** request.repeats, MAX_REPEAT_MS);
+    this.#timer = this.#options.clock.after(delayMs, () => {
+      request.repeats += 1;
+      this.#send(request);
+    });
   }
 }

@@ -182,6 +182,25 @@ test('a peer that vanishes is noticed, and every channel closed once', () => {
   assert.equal(closes, 1);
 });
 
+test('a peer that does not answer the end of a channel is asked ever more rarely, and then no more', () => {
+  const pair = new ChannelPair();
+  const { near } = open(pair, 'device');
+  pair.clock.advance(1_000);
+  pair.path.loss = 1;
+  near.close();
+  const asked = [10_000, 110_000, 600_000].map((ms) => {
+    const before = pair.packets;
+    pair.clock.advance(ms);
+    return pair.packets - before;
+  });
+  assert.deepEqual(
+    [asked[0]! >= 3 && asked[0]! <= 6, asked[1]! <= 8, asked[2]],
+    [true, true, 0],
+    asked.join(', '),
+  );
+  assert.deepEqual(pair.faults, []);
+});
+
 test('both sides may begin at once, and packets of the beginning may be lost', () => {
   for (let seed = 1; seed <= 30; seed += 1) {
     const pair = new ChannelPair({ loss: 0.4 }, seed);
