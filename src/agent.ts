@@ -160,12 +160,12 @@ export class Agent {
 
   /** Undefined where IoT Core is not reached: switched off, or nothing to reach it with. */
   #createMqtt(config: AgentConfig): MqttConnection | undefined {
-    const { clock, log } = this.#options;
+    const { clock, random, log } = this.#options;
     const { thingName, certificatePath, privateKeyPath, rootCaPath } = config.device;
     const { transport, endpoint } = config.mqtt;
     if (transport === 'off' || thingName === '') return undefined;
     if (this.#nucleus && transport !== 'direct')
-      return new MqttConnection({ transport: this.#nucleus.mqtt(), log });
+      return new MqttConnection({ transport: this.#nucleus.mqtt(), clock, random, log });
     if (transport === 'ipc')
       log.warn(
         {},
@@ -175,6 +175,8 @@ export class Agent {
     const files = { certificatePath, privateKeyPath, rootCaPath };
     return new MqttConnection({
       transport: directMqtt({ thingName, endpoint, ...files, proxyEnv: this.#env, clock }),
+      clock,
+      random,
       log,
     });
   }

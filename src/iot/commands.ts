@@ -93,28 +93,30 @@ export class Commands {
     if (!run) return this.#fail(id, command, 'unknown', `one of ${Object.keys(commands).join(', ')}`);
     if (!isAllowed(command))
       return this.#fail(id, command, 'not-allowed', 'commands.allowed does not name it');
-    if (this.#running >= MAX_RUNNING)
+    if (this.#running >= MAX_RUNNING) {
+      // It shall be asked again.
+      this.#seen.delete(id);
       return this.#fail(id, command, 'busy', `${MAX_RUNNING} commands are running`);
+    }
     log.info({ id, command }, 'command');
     await this.#run(request, run);
   }
 
   async #run({ id, command, arguments: commandArguments }: Request, run: Command): Promise<void> {
     this.#running += 1;
+    const work = (async () => run(commandArguments))();
     try {
-      const reply = await within(this.#options.clock, TIMEOUT_MS, 'not done', run(commandArguments));
+      const reply = await within(this.#options.clock, TIMEOUT_MS, 'not done', work);
       const { result, attachment } = reply;
-      if (attachment) return await this.#sendInPieces({ id, command }, result, attachment);
-      const answer = JSON.stringify({ id, command, ok: true, result });
-      if (Buffer.byteLength(answer) > MAX_BYTES)
-        this.#fail(id, command, 'too-large', `the result exceeds ${MAX_BYTES} bytes`);
-      else this.#answer(answer);
+      if (attachment) await this.#sendInPieces({ id, command }, result, attachment);
+      else this.#answerWhole({ id, command }, result);
     } catch (error) {
       const code = error instanceof BadCommandError ? error.code : 'failed';
       this.#fail(id, command, code, errorText(error));
-    } finally {
-      this.#running -= 1;
     }
+    // What takes longer than an answer may goes on all the same.
+    await Promise.allSettled([work]);
+    this.#running -= 1;
   }
 
   /** One after the other and not through the queue, from which they would push out everything else. */
@@ -128,6 +130,12 @@ export class Commands {
       const piece = data.subarray((number - 1) * PIECE_BYTES, number * PIECE_BYTES);
       await send({ piece: { number, of: pieces, data: piece.toString('base64') } });
     }
+  }
+
+  #answerWhole(of: { id: string; command: string }, result: JsonObject): void {
+    const answer = JSON.stringify({ ...of, ok: true, result });
+    if (Buffer.byteLength(answer) <= MAX_BYTES) this.#answer(answer);
+    else this.#fail(of.id, of.command, 'too-large', `the result exceeds ${MAX_BYTES} bytes`);
   }
 
   #fail(id: string | null, command: string, code: ErrorCode, message: string): void {

@@ -1,8 +1,11 @@
 import { errorText } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BackoffOptions } from '../runtime/backoff.ts';
-import { orAborted } from '../runtime/clock.ts';
-import { OfflineQueue, type QueueLimits, type QueueStatistics } from './offline-queue.ts';
+import { orAborted, type Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import { supervise } from '../runtime/supervise.ts';
+import { Bell } from './bell.ts';
+import { OfflineQueue, type QueuedMessage, type QueueLimits, type QueueStatistics } from './offline-queue.ts';
 import { matchesTopic } from './topic-filter.ts';
 
 /** 0: at most once, 1: at least once. AWS IoT has no 2. */
@@ -14,6 +17,9 @@ export type MessageHandler = (topic: string, payload: Uint8Array) => void;
  * is worth an attempt every other second; it is full jitter that spares the broker when a fleet comes back at once.
  */
 export const MQTT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 3500 };
+
+/** Nobody has to look at an empty queue; the bell wants a number. */
+const IDLE_MS = 3_600_000;
 
 /** Publish and subscribe as the rest of the agent sees it, whatever carries it. */
 export interface MessageBus {
@@ -73,29 +79,31 @@ export interface MqttStatistics extends QueueStatistics {
 
 export interface MqttConnectionOptions {
   transport: MqttTransport;
+  clock: Clock;
+  random: Random;
   log: Log;
   queue?: QueueLimits;
 }
 
 /** The message bus over a transport: `run` is one connection, to be supervised; subscriptions and queue outlive it. */
 export class MqttConnection implements MessageBus {
-  readonly #transport: MqttTransport;
+  readonly #options: MqttConnectionOptions;
   readonly #log: Log;
   readonly #queue: OfflineQueue;
+  readonly #added = new Bell();
   readonly #handlers = new Map<string, Set<MessageHandler>>();
   readonly #connectedListeners = new Set<() => void>();
   readonly #disconnectedListeners = new Set<() => void>();
   #session: MqttSession | undefined;
   #connected = false;
-  #draining = false;
   #published = 0;
   #received = 0;
   #connections = 0;
 
-  constructor({ transport, log, queue }: MqttConnectionOptions) {
-    this.#transport = transport;
-    this.#log = log;
-    this.#queue = new OfflineQueue(queue);
+  constructor(options: MqttConnectionOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#queue = new OfflineQueue(options.queue);
   }
 
   get connected(): boolean {
@@ -109,15 +117,21 @@ export class MqttConnection implements MessageBus {
 
   /** Connects once and stays until `signal` aborts; rejects when there is no connection or it is lost. */
   async run(signal: AbortSignal): Promise<void> {
-    const session = await this.#transport.connect((topic, payload) => this.#dispatch(topic, payload), signal);
+    const { transport, clock, random, log } = this.#options;
+    const session = await transport.connect((topic, payload) => this.#dispatch(topic, payload), signal);
     this.#session = session;
+    const ended = new AbortController();
+    void session.lost.then(() => ended.abort());
     const lost = session.lost.then((reason) => Promise.reject(reason));
     try {
       await orAborted(signal, Promise.race([this.#restoreSubscriptions(session), lost]));
       if (signal.aborted) return;
       this.#enter();
+      const options = { name: 'mqtt queue', backoff: MQTT_BACKOFF, clock, random, log };
+      void supervise((stop) => this.#drain(stop), AbortSignal.any([signal, ended.signal]), options);
       await orAborted(signal, lost);
     } finally {
+      ended.abort();
       this.#leave();
       await session.close();
     }
@@ -138,7 +152,7 @@ export class MqttConnection implements MessageBus {
 
   enqueue(topic: string, payload: string, key?: string): void {
     this.#queue.add({ topic, payload }, key);
-    if (this.#connected) void this.#drain();
+    this.#added.ring();
   }
 
   async subscribe(topicFilter: string, handler: MessageHandler): Promise<() => Promise<void>> {
@@ -196,7 +210,6 @@ export class MqttConnection implements MessageBus {
     this.#connections += 1;
     this.#log.info({}, 'connected to IoT Core');
     for (const listener of this.#connectedListeners) listener();
-    void this.#drain();
   }
 
   #leave(): void {
@@ -207,24 +220,25 @@ export class MqttConnection implements MessageBus {
     for (const listener of this.#disconnectedListeners) listener();
   }
 
-  /** Sends what is queued, one after the other, so that the order stays. */
-  async #drain(): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
+  /** Sends what is queued, one after the other, so that the order stays. Rejects where the next one could not be sent now. */
+  async #drain(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const next = this.#queue.first;
+      if (next) await this.#send(next);
+      else await this.#added.wait(clock, IDLE_MS, signal);
+    }
+  }
+
+  async #send(message: QueuedMessage): Promise<void> {
     try {
-      for (let next = this.#queue.first; next && this.#connected; next = this.#queue.first) {
-        try {
-          await this.publish(next.topic, next.payload);
-          this.#queue.remove(next);
-        } catch (error) {
-          // Anything but a refusal is the connection's fault: kept for the next one.
-          if (!(error instanceof RefusedError)) return;
-          this.#queue.drop(next);
-          this.#log.warn({ topic: next.topic, error: error.message }, 'message refused, dropped');
-        }
-      }
-    } finally {
-      this.#draining = false;
+      await this.publish(message.topic, message.payload);
+      this.#queue.remove(message);
+    } catch (error) {
+      // Anything but a refusal is the connection's fault: kept for another attempt.
+      if (!(error instanceof RefusedError)) throw error;
+      this.#queue.drop(message);
+      this.#log.warn({ topic: message.topic, error: error.message }, 'message refused, dropped');
     }
   }
 

@@ -42,7 +42,7 @@ for (const personality of PERSONALITIES) {
       assert.ok(address);
       ipc = new IpcClient({ address, clock: systemClock, log });
       const transport = new IpcMqtt({ ipc, refused: (message) => new RefusedError(message) });
-      bus = new MqttConnection({ transport, log });
+      bus = new MqttConnection({ transport, clock: systemClock, random: systemRandom, log });
       shadow = new DeviceShadow({
         bus,
         thingName,

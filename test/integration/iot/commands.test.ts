@@ -166,8 +166,12 @@ function describeCommands(uplink: Uplink): void {
     for (const id of ['s-1', 's-2', 's-3', 's-4']) {
       assert.deepEqual((await answers.find((answer) => answer.id === id)).result, { done: true });
     }
-    assert.equal((await ask('status', { id: 's-6' })).ok, true);
+    await send('slow', { id: 's-5' });
+    const again = await answers.find(({ id, ok }) => id === 's-5' && ok === true);
+    assert.deepEqual(again.result, { done: true }, 'what was refused as busy may be asked again');
+  });
 
+  test('a command that does not end is answered, and counts among the running', async () => {
     const hanging = new Commands({
       bus: device.bus,
       thingName: 'device/hanging',
@@ -181,8 +185,12 @@ function describeCommands(uplink: Uplink): void {
     await cloud.iot.mqtt.subscribe('kvs-webrtc/device/hanging/responses', (_, payload) =>
       timedOut.add(JSON.parse(payload.toString())),
     );
-    await cloud.iot.mqtt.publish('kvs-webrtc/device/hanging/commands/hang', { id: 'h' });
-    const [answer] = await timedOut.count(1);
-    assert.deepEqual(answer?.error, { code: 'failed', message: 'not done within 30000 ms' });
+    const hang = (id: string) => cloud.iot.mqtt.publish('kvs-webrtc/device/hanging/commands/hang', { id });
+    for (const id of ['h-1', 'h-2', 'h-3', 'h-4']) await hang(id);
+    for (const { error } of await timedOut.count(4))
+      assert.deepEqual(error, { code: 'failed', message: 'not done within 30000 ms' });
+    await hang('h-5');
+    const { error } = await timedOut.find(({ id }) => id === 'h-5');
+    assert.deepEqual(error, { code: 'busy', message: '4 commands are running' });
   });
 }

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { directMqtt } from '../../../src/iot/direct-mqtt.ts';
 import { MqttConnection, NotConnectedError } from '../../../src/iot/mqtt-connection.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
+import { systemRandom } from '../../../src/runtime/random.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
 import { portOf, Relay } from './support/relay.ts';
 import { closeCloud, ConnectedDevice, connected, disconnected, Inbox, quiet } from './support/device.ts';
@@ -120,7 +121,7 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
     await relay.start();
     const files = await cloud.createDevice('vanishing');
     const transport = directMqtt({ ...files, endpoint: relay.endpoint, clock: systemClock });
-    const bus = new MqttConnection({ transport, log: quiet });
+    const bus = new MqttConnection({ transport, clock: systemClock, random: systemRandom, log: quiet });
     const run = assert.rejects(bus.run(new AbortController().signal), /MQTT connection lost/);
     await connected(bus);
     relay.stop();
@@ -132,7 +133,7 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
     const files = await cloud.createDevice('twin');
     const twin = () => {
       const transport = directMqtt({ ...files, endpoint: cloud.iot.endpoint, clock: systemClock });
-      return new MqttConnection({ transport, log: quiet });
+      return new MqttConnection({ transport, clock: systemClock, random: systemRandom, log: quiet });
     };
     const [first, second] = [twin(), twin()];
     const stop = new AbortController();
@@ -163,7 +164,9 @@ describe('MQTT directly to IoT Core', { timeout: 60_000 }, () => {
     const { endpoint } = cloud.iot;
     const attempt = (change: object, signal = new AbortController().signal) => {
       const transport = directMqtt({ ...files, endpoint, clock: systemClock, ...change });
-      return new MqttConnection({ transport, log: quiet }).run(signal);
+      return new MqttConnection({ transport, clock: systemClock, random: systemRandom, log: quiet }).run(
+        signal,
+      );
     };
     await assert.rejects(attempt({ certificatePath: '/nowhere.pem' }), /cannot use \/nowhere\.pem/);
     await assert.rejects(attempt({ endpoint: 'localhost:1' }), /no MQTT connection to localhost:1/);

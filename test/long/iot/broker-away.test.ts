@@ -42,7 +42,7 @@ describe('a broker that is away', () => {
   test('for 5 minutes: memory stays bounded, and what is reported is right within 5 s of its return', async (t) => {
     const files = await cloud.createDevice('away');
     const transport = directMqtt({ ...files, endpoint: relay.endpoint, clock: systemClock });
-    const bus = new MqttConnection({ transport, log: quiet });
+    const bus = new MqttConnection({ transport, clock: systemClock, random: systemRandom, log: quiet });
     const parts = {
       bus,
       thingName: 'away',
@@ -120,7 +120,7 @@ describe('a broker that is away', () => {
     const files = await cloud.createDevice('wary');
     const { certificatePath: rootCaPath } = await cloud.createForeignDevice('foreign');
     const transport = directMqtt({ ...files, rootCaPath, endpoint: cloud.iot.endpoint, clock: systemClock });
-    const bus = new MqttConnection({ transport, log: quiet });
+    const bus = new MqttConnection({ transport, clock: systemClock, random: systemRandom, log: quiet });
     // The library waits up to 30 s before it admits that TLS failed, so as not to tell how.
     await assert.rejects(bus.run(new AbortController().signal), /no MQTT connection/);
     assert.equal(bus.statistics.connections, 0);

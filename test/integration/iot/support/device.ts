@@ -61,7 +61,13 @@ export class ConnectedDevice {
     });
     this.cloud = cloud;
     this.thingName = device.thingName;
-    this.bus = new MqttConnection({ transport, log: quiet, ...rest });
+    this.bus = new MqttConnection({
+      transport,
+      clock: systemClock,
+      random: systemRandom,
+      log: quiet,
+      ...rest,
+    });
   }
 
   start(): void {
