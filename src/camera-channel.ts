@@ -115,6 +115,7 @@ export class CameraChannel {
       leasePicture: () => this.#leasePicture(),
       others: { [PROFILING_CHANNEL]: (opened, session) => profiling.serve(opened, session) },
       clock,
+      random,
       log,
     });
     this.#master = new Master({

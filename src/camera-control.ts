@@ -11,6 +11,7 @@ import { Talkback } from './control/talkback.ts';
 import type { Log } from './log.ts';
 import type { MediaStream } from './rtp/media-stream.ts';
 import type { Clock } from './runtime/clock.ts';
+import type { Random } from './runtime/random.ts';
 import type { AudioPacket } from './webrtc/incoming-audio.ts';
 import type { ViewerSession } from './webrtc/viewer-session.ts';
 
@@ -27,6 +28,7 @@ export interface CameraControlOptions {
   /** Channels that are served elsewhere, by label. */
   others: Readonly<Record<string, ChannelHandler<ViewerSession>>>;
   clock: Clock;
+  random: Random;
   log: Log;
 }
 
@@ -40,12 +42,12 @@ export class CameraControl {
   readonly #control: Control<ViewingViewer>;
 
   constructor(options: CameraControlOptions) {
-    const { camera, config, ffmpeg, leasePicture, others, clock, log } = options;
+    const { camera, config, ffmpeg, leasePicture, others, clock, random, log } = options;
     const actions = new Actions({ ...options, nice: ffmpeg.nice });
     this.#actions = actions;
     const { mode, ...output } = config().talk;
     this.#config = config;
-    this.#talkback = new Talkback({ output, mode, ffmpeg, clock, log });
+    this.#talkback = new Talkback({ output, mode, ffmpeg, clock, random, log });
     this.#snapshots = new Snapshots({
       ffmpegPath: ffmpeg.path,
       nice: ffmpeg.nice,

@@ -1,6 +1,8 @@
 import type { Log } from '../log.ts';
 import { ChildProgram, endingText } from '../runtime/child-program.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import { orAborted, type Clock, type Timer } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import { supervise } from '../runtime/supervise.ts';
 import { SAMPLES_PER_MS, SampleQueue } from './sample-queue.ts';
 import { Speaker, type SpokenPacket } from './speaker.ts';
 
@@ -20,6 +22,7 @@ export interface TalkbackOptions {
   mode: 'one' | 'mixed';
   ffmpeg: { path: string; nice: number };
   clock: Clock;
+  random: Random;
   log: Log;
 }
 
@@ -34,6 +37,8 @@ const TICK_MS = 20;
 const FLOOR_MS = 1_000;
 /** … and after so long without anybody the loudspeaker is closed. */
 const IDLE_MS = 3_000;
+/** A loudspeaker that fails is tried again while somebody speaks. */
+const BACKOFF = { baseMs: 200, maxMs: 10_000 };
 const MAX_SPEAKERS = 10;
 /** What the output may be behind; beyond it samples are left out. */
 const MAX_OUTPUT_BYTES = 200 * SAMPLES_PER_MS * 2;
@@ -48,6 +53,8 @@ export class Talkback {
   readonly #voices = new Map<object, Voice>();
   #output: ChildProgram | undefined;
   #ticks: Timer | undefined;
+  /** Aborts when nobody speaks any more. */
+  #silence = new AbortController();
   #playedUntilMs = 0;
   readonly #closing = new Set<Promise<void>>();
 
@@ -92,21 +99,28 @@ export class Talkback {
 
   #start(now: number): void {
     if (this.#ticks) return;
+    const { clock, random, log } = this.#options;
+    this.#silence = new AbortController();
+    const options = { name: 'loudspeaker', backoff: BACKOFF, clock, random, log };
+    this.#close(supervise((silence) => this.#play(silence), this.#silence.signal, options));
+    this.#playedUntilMs = now;
+    this.#ticks = clock.every(TICK_MS, () => this.#tick());
+  }
+
+  /** Has one program play; rejects when it ends by itself. */
+  async #play(silence: AbortSignal): Promise<void> {
     const { output, ffmpeg, clock } = this.#options;
     const [path = '', ...args] = outputCommand(output, ffmpeg.path);
     const { nice } = ffmpeg;
     const program = new ChildProgram({ path, args, stdin: true, stdout: false, extraPipes: 0, nice, clock });
     this.#output = program;
-    void this.#watch(program);
-    this.#playedUntilMs = now;
-    this.#ticks = clock.every(TICK_MS, () => this.#tick());
-  }
-
-  async #watch(program: ChildProgram): Promise<void> {
-    const ending = await program.ended;
-    if (this.#output !== program) return;
-    const reason = `${endingText(ending)}: ${program.lastWords([])}`;
-    this.#options.log.warn({ reason }, 'the loudspeaker cannot be used');
+    const ending = await orAborted(silence, program.ended);
+    if (ending) throw new Error(`${endingText(ending)}: ${program.lastWords([])}`);
+    // What is on its way is played to its end.
+    program.stdin?.end();
+    const timer = clock.after(FLOOR_MS, () => void program.stop());
+    await program.ended;
+    timer.cancel();
   }
 
   #tick(): void {
@@ -126,24 +140,13 @@ export class Talkback {
   #stop(): void {
     this.#ticks?.cancel();
     this.#ticks = undefined;
-    const program = this.#output;
     this.#output = undefined;
-    if (!program) return;
-    // What is on its way is played to its end.
-    program.stdin?.end();
-    this.#close(this.#ended(program));
+    this.#silence.abort();
   }
 
   #close(closing: Promise<void>): void {
     const settled = closing.finally(() => this.#closing.delete(settled));
     this.#closing.add(settled);
-  }
-
-  async #ended(program: ChildProgram): Promise<void> {
-    const { clock } = this.#options;
-    const timer = clock.after(FLOOR_MS, () => void program.stop());
-    await program.ended;
-    timer.cancel();
   }
 }
 

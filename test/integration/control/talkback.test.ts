@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -9,6 +9,7 @@ import { Talkback } from '../../../src/control/talkback.ts';
 import type { SpokenPacket } from '../../../src/control/speaker.ts';
 import { createLog } from '../../../src/log.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
+import { systemRandom } from '../../../src/runtime/random.ts';
 import { secondsOf } from '../../support/tone.ts';
 
 const FRAME_MS = 20;
@@ -57,6 +58,7 @@ function pcmu(frequencyHz: number): Buffer[] {
 async function speak(
   talkback: Talkback,
   voices: Array<{ codec: string; payloads: Buffer[] }>,
+  seconds = SECONDS,
 ): Promise<void> {
   const viewers = voices.map(() => ({}));
   let index = 0;
@@ -73,7 +75,7 @@ async function speak(
       if (packet) talkback.receive(viewers[i]!, packet);
     });
     index += 1;
-    if (index * FRAME_MS >= SECONDS * 1_000) break;
+    if (index * FRAME_MS >= seconds * 1_000) break;
   }
 }
 
@@ -85,6 +87,7 @@ for (const mode of ['mixed', 'one'] as const) {
       mode,
       ffmpeg: { path: 'ffmpeg', nice: 0 },
       clock: systemClock,
+      random: systemRandom,
       log: createLog('error'),
     });
     await speak(talkback, [
@@ -106,8 +109,28 @@ test('a loudspeaker that cannot be used costs nothing else', async () => {
     mode: 'one',
     ffmpeg: { path: 'ffmpeg', nice: 0 },
     clock: systemClock,
+    random: systemRandom,
     log: createLog('error'),
   });
-  await speak(talkback, [{ codec: 'pcmu', payloads: pcmu(PCMU_HZ).slice(0, 20) }]);
+  await speak(talkback, [{ codec: 'pcmu', payloads: pcmu(PCMU_HZ) }], 0.6);
   await talkback.close();
+});
+
+test('a loudspeaker program that dies while somebody speaks is started again', async (t) => {
+  const heard = join(folder, 'heard');
+  const died = join(folder, 'died');
+  const script = 'if [ -e "$1" ]; then exec cat > "$2"; fi; touch "$1"; head -c 20000 > /dev/null; exit 1';
+  const talkback = new Talkback({
+    output: { command: ['sh', '-c', script, 'sh', died, heard], file: '', device: '' },
+    mode: 'one',
+    ffmpeg: { path: 'ffmpeg', nice: 0 },
+    clock: systemClock,
+    random: systemRandom,
+    log: createLog('error'),
+  });
+  await speak(talkback, [{ codec: 'pcmu', payloads: pcmu(PCMU_HZ) }], 1.5);
+  await talkback.close();
+  const seconds = statSync(heard).size / 2 / 48_000;
+  t.diagnostic(`${seconds} s of 1.5 s were heard after the program had died at 0.2 s`);
+  assert.ok(seconds > 0.6);
 });
