@@ -17,6 +17,7 @@ import { IotLink } from './iot-link.ts';
 import type { RootLog } from './log.ts';
 import { Nucleus } from './nucleus.ts';
 import type { Clock } from './runtime/clock.ts';
+import { NetworkReturn } from './runtime/network-return.ts';
 import type { Random } from './runtime/random.ts';
 import { supervise } from './runtime/supervise.ts';
 import { snapshotCommand } from './snapshot-command.ts';
@@ -38,6 +39,7 @@ export interface AgentOptions {
 export class Agent {
   readonly #options: AgentOptions;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #network: NetworkReturn;
   readonly #nucleus: Nucleus | undefined;
   /** Undefined outside of Greengrass. */
   #deployed: DeployedConfig | undefined;
@@ -48,6 +50,7 @@ export class Agent {
     const address = ipcAddress(env);
     this.#options = options;
     this.#env = { ...env };
+    this.#network = new NetworkReturn(clock);
     this.#nucleus = address && new Nucleus({ address, env, clock, random, log });
   }
 
@@ -93,6 +96,7 @@ export class Agent {
       greengrassLogin: nucleus && ((secretId) => nucleus.login(secretId)),
       topics: nucleus?.topics(),
       telemetry,
+      restored: this.#network.next,
       clock,
       random,
       log,
@@ -104,10 +108,12 @@ export class Agent {
     log.info({ version: agentVersion, cameras: Object.keys(config.cameras) }, 'agent started');
     await this.#apply(config, channels, telemetry, signal);
     const { credentials, skew } = factory;
+    const options = { name: 'credentials', restored: this.#network.next, clock, random, log };
     await Promise.all([
       this.#serveNucleus(desired, channels, config.ffmpeg.path),
       telemetry.run({ channels, credentials, clockOffsetMs: () => skew.offsetMs }, signal),
-      supervise((stop) => credentials.run(stop), signal, { name: 'credentials', clock, random, log }),
+      supervise((stop) => credentials.run(stop), signal, options),
+      this.#network.run(signal),
       link?.run(signal),
       closeOnAbort(signal, desired, channels, factory),
     ]);
@@ -209,6 +215,7 @@ export class Agent {
         desired.replaceLocal(this.#deployed?.layers(layers) ?? layers);
       },
       allowedCommands: config.commands.allowed,
+      restored: this.#network.next,
       clock,
       random,
       log,

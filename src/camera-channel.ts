@@ -40,6 +40,8 @@ export interface CameraChannelOptions {
   createTransport: () => SecureTransport;
   control: Pick<CameraControlOptions, 'ffmpeg' | 'actions' | 'topics'>;
   telemetry: CameraTelemetry;
+  /** The device's network is back; as for `supervise`. */
+  restored: () => AbortSignal;
   clock: Clock;
   random: Random;
   log: Log;
@@ -173,7 +175,8 @@ export class CameraChannel {
 
   /** Resolves on abort, with camera, signaling and every viewer's session ended; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log } = this.#options;
+    const { restored, clock, random, log } = this.#options;
+    const supervised = { name: 'signaling', restored, clock, random, log };
     const sessionsEnded = new Promise<void>((resolve) => {
       signal.addEventListener(
         'abort',
@@ -183,7 +186,7 @@ export class CameraChannel {
     });
     const parts = await Promise.allSettled([
       this.#camera.run(signal),
-      supervise((stop) => this.#signaling.run(stop), signal, { name: 'signaling', clock, random, log }),
+      supervise((stop) => this.#signaling.run(stop), signal, supervised),
       this.#recording?.run(signal),
       sessionsEnded,
     ]);
@@ -275,21 +278,16 @@ export class CameraChannel {
   }
 
   #createRecording(): Recording {
-    const { channel, storage, stunServers, createTransport, clock, random, log, onStatus } = this.#options;
+    const { channel, stunServers } = this.#options;
     return new Recording({
+      ...this.#options,
       channelName: channel.channelName,
       ...captureOf(this.#config),
-      storage,
       signaling: () => this.#signaling,
       acquire: () => this.#camera.acquire(),
       acquireRendition: (rendition) => this.#camera.acquireRendition(rendition),
-      createTransport,
       iceServers: () => [Promise.resolve(stunServers), channel.iceServers()],
       onGap: (gap) => this.metrics.recordingGap(gap),
-      onStatus,
-      clock,
-      random,
-      log,
     });
   }
 }

@@ -31,6 +31,8 @@ export interface CameraFactoryOptions {
   /** Undefined outside of Greengrass. */
   topics: LocalTopics | undefined;
   telemetry: Telemetry;
+  /** The device's network is back; as for `supervise`. */
+  restored: () => AbortSignal;
   clock: Clock;
   random: Random;
   log: Log;
@@ -68,7 +70,7 @@ export class CameraFactory {
   }
 
   createChannel(name: string, camera: CameraConfig, onStatus: () => void): CameraChannel {
-    const { config, env, greengrassLogin, topics, telemetry, clock, random } = this.#options;
+    const { config, env, greengrassLogin, topics, telemetry, restored, clock, random } = this.#options;
     const { credentials, controlPlane, awsStorage, skew, httpsAgent, dtls, mdns } = this.#shared;
     const measured = telemetry.forCamera();
     const log = this.#options.log.child({ camera: name });
@@ -141,6 +143,7 @@ export class CameraFactory {
           log,
         }),
       telemetry: measured,
+      restored,
       clock,
       random,
       log,

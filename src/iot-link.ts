@@ -22,6 +22,8 @@ export interface IotLinkOptions {
   /** Reads the local configuration again. */
   reload: () => Promise<void>;
   allowedCommands: readonly string[];
+  /** As for `supervise`. */
+  restored: () => AbortSignal;
   clock: Clock;
   random: Random;
   log: Log;
@@ -74,15 +76,16 @@ export class IotLink {
 
   /** Resolves on abort; never rejects: the cloud being away is no fault of the agent's. */
   async run(signal: AbortSignal): Promise<void> {
-    const { mqtt, clock, random, log } = this.#options;
+    const { mqtt, restored, clock, random, log } = this.#options;
     const part = (name: string, run: Run) => supervise(run, signal, { name, clock, random, log });
     await Promise.all([
       supervise((stop) => mqtt.run(stop), signal, {
         name: 'mqtt',
+        backoff: MQTT_BACKOFF,
+        restored,
         clock,
         random,
         log,
-        backoff: MQTT_BACKOFF,
       }),
       part('shadow', (stop) => this.#shadow.run(stop)),
       part('status shadow', (stop) => this.#statusShadow.run(stop)),

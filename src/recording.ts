@@ -36,6 +36,8 @@ export interface RecordingOptions {
   iceServers: () => Array<Promise<readonly IceServer[]>>;
   onGap: (gap: StorageGap) => void;
   onStatus: () => void;
+  /** The device's network is back; as for `supervise`. */
+  restored: () => AbortSignal;
   clock: Clock;
   random: Random;
   log: Log;
@@ -124,8 +126,8 @@ export class Recording {
 
   /** Resolves on abort, with every session closed. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log } = this.#options;
-    const options = { name: 'recording', backoff: BACKOFF, clock, random, log };
+    const { restored, clock, random, log } = this.#options;
+    const options = { name: 'recording', backoff: BACKOFF, restored, clock, random, log };
     await supervise((stop) => this.session.run(stop), signal, options);
     await this.session.close();
   }

@@ -18,6 +18,8 @@ export interface SuperviseOptions {
   onFailure?: (error: unknown, delayMs: number) => void;
   /** Asked after each failure: when it aborts, somebody waits for the part, and the next run begins at once. */
   hurry?: () => AbortSignal;
+  /** Asked before each run: when it aborts, what stood in the way may be gone (the network is back), and the backoff begins anew. */
+  restored?: () => AbortSignal;
 }
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 60_000 };
@@ -32,7 +34,8 @@ const HURRIED_INTERVAL_MS = 500;
  */
 export async function supervise(run: Run, signal: AbortSignal, options: SuperviseOptions): Promise<void> {
   const { name, clock, random, log } = options;
-  let delays = backoff(options.backoff ?? DEFAULT_BACKOFF, random);
+  const newDelays = () => backoff(options.backoff ?? DEFAULT_BACKOFF, random);
+  let delays = newDelays();
   let failures = 0;
   while (!signal.aborted) {
     const startedAt = clock.monotonic();
@@ -40,8 +43,9 @@ export async function supervise(run: Run, signal: AbortSignal, options: Supervis
     const healthy = clock.after(HEALTHY_MS, () => {
       if (failures > 0) log.info({ part: name, failures }, 'recovered');
       failures = 0;
-      delays = backoff(options.backoff ?? DEFAULT_BACKOFF, random);
+      delays = newDelays();
     });
+    const restored = options.restored?.() ?? signal;
     try {
       await run(signal);
       if (signal.aborted) return;
@@ -62,7 +66,11 @@ export async function supervise(run: Run, signal: AbortSignal, options: Supervis
       options.onFailure?.(error, delayMs);
       const leastMs = Math.min(delayMs, Math.max(0, startedAt + HURRIED_INTERVAL_MS - clock.monotonic()));
       await pause(clock, leastMs, signal);
-      await pause(clock, delayMs - leastMs, signal, hurried);
+      await pause(clock, delayMs - leastMs, signal, hurried, restored);
+      if (!restored.aborted || signal.aborted) continue;
+      // The first delay again: others of the same site are back as well.
+      delays = newDelays();
+      await pause(clock, delays.next().value, signal);
     } finally {
       healthy.cancel();
     }

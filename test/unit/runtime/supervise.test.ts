@@ -21,6 +21,7 @@ function failingPart() {
   const starts: number[] = [];
   const stop = new AbortController();
   let hurry = new AbortController();
+  let network = new AbortController();
   const run = () => {
     starts.push(clock.monotonic());
     return Promise.reject(new Error('broken'));
@@ -32,6 +33,7 @@ function failingPart() {
     log: SILENT,
     backoff: { baseMs: 1000, maxMs: 8000 },
     hurry: () => hurry.signal,
+    restored: () => network.signal,
   });
   return {
     starts,
@@ -45,6 +47,12 @@ function failingPart() {
     async somebodyComes() {
       hurry.abort();
       hurry = new AbortController();
+      await nextTurn();
+    },
+    async networkReturns() {
+      const due = network;
+      network = new AbortController();
+      due.abort();
       await nextTurn();
     },
     async end() {
@@ -78,5 +86,14 @@ test('many in a hurry have it run twice a second, not more', async () => {
     await part.pass(10);
   }
   assert.deepEqual(part.starts.slice(4), [8000, 8500, 9000, 9500]);
+  await part.end();
+});
+
+test('when the network is back the backoff begins anew', async () => {
+  const part = failingPart();
+  await part.pass(9000);
+  await part.networkReturns();
+  await part.pass(8000);
+  assert.deepEqual(part.starts, [0, 1000, 3000, 7000, 10_000, 12_000, 16_000]);
   await part.end();
 });
