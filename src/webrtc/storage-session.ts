@@ -40,6 +40,8 @@ export class StorageSession {
   /** Monotonic; of the last peer that received, once it is gone. */
   #coveredUntilMs: number | undefined;
   #stayAwayUntilMs = 0;
+  /** Monotonic; the camera was asked for pictures then. */
+  #acquiredMs = 0;
   #state: StorageState = 'joining';
   #since: number;
   #reason = '';
@@ -96,6 +98,7 @@ export class StorageSession {
       await orAborted(signal, service.check());
       if (signal.aborted) return;
       lease = acquire();
+      this.#acquiredMs = clock.monotonic();
       let peer = await this.#open(signal);
       while (peer) peer = await this.#successor(peer, signal);
     } catch (error) {
@@ -146,7 +149,16 @@ export class StorageSession {
     this.#noteSeam();
     this.#failuresAtMs.length = 0;
     log.info({ channelName, sessions: this.counters.sessions }, 'recording');
-    this.#report('recording', '');
+    this.#watchPicture();
+  }
+
+  /** A session alone is no recording. */
+  #watchPicture(): void {
+    const { clock, video } = this.#options;
+    const pictureMs = video.frame(video.nextIndex - 1)?.pushedAtMs ?? 0;
+    const withoutMs = clock.monotonic() - Math.max(pictureMs, this.#acquiredMs);
+    if (withoutMs < this.#timing.pictureMs) this.#report('recording', '');
+    else this.#report('no-picture', 'the camera gives no picture');
   }
 
   /** Resolves with the peer that replaces this one, or with undefined on abort; rejects when it was lost before there was one. */
@@ -157,6 +169,7 @@ export class StorageSession {
     const timers = [
       clock.after(renewMs, () => due.resolve('lifetime')),
       clock.every(WATCH_MS, () => {
+        this.#watchPicture();
         if (peer.isSilent) due.resolve('silence');
         else if (this.#offers.pending) due.resolve('offer');
       }),

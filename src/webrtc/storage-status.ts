@@ -25,10 +25,10 @@ export interface StorageSignaling {
 }
 
 /**
- * `joining`: for the first time. `interrupted`: it recorded, and tries to again. `failed`: it does not work and is tried slowly; the
- * reason says what to do.
+ * `joining`: for the first time. `no-picture`: the session is there, the camera gives nothing to record but sound, perhaps.
+ * `interrupted`: it recorded, and tries to again. `failed`: it does not work and is tried slowly; the reason says what to do.
  */
-export type StorageState = 'joining' | 'recording' | 'interrupted' | 'failed';
+export type StorageState = 'joining' | 'recording' | 'no-picture' | 'interrupted' | 'failed';
 
 /** What is missing in the recording, epoch milliseconds. */
 export interface StorageGap {
@@ -52,6 +52,8 @@ export interface StorageTiming {
   connectMs: number;
   /** When a session is replaced; a twelfth sooner at most. The service ends it after an hour. */
   renewAfterMs: number;
+  /** Without a picture for so long, nothing is recorded. */
+  pictureMs: number;
   /** So many failures to establish a session within that time, and it is tried slowly only. */
   maxFailures: number;
   failureWindowMs: number;
@@ -64,6 +66,7 @@ export const STORAGE_TIMING: Readonly<StorageTiming> = {
   offerMs: 6_000,
   connectMs: 30_000,
   renewAfterMs: 52 * 60_000,
+  pictureMs: 5_000,
   maxFailures: 5,
   failureWindowMs: 600_000,
   slowRetryMs: 300_000,

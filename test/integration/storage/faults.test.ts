@@ -148,6 +148,17 @@ describe('a storage session and the faults of its service', { timeout: 120_000 }
     assert.equal(recorder.session.counters.losses, 1);
   });
 
+  test('a camera that gives no picture is not recorded, and is again when it does', async () => {
+    const { rig: recorder } = record({ pictureMs: 300 });
+    await recorder.until('recording');
+    recorder.hasPicture = false;
+    await recorder.until('no-picture');
+    assert.match(recorder.session.status.reason, /the camera gives no picture/);
+    recorder.hasPicture = true;
+    await recorder.until('recording');
+    assert.equal(recorder.session.counters.sessions, 1);
+  });
+
   test('no secret is told', () => {
     assert.deepEqual(leakedSecrets(), []);
   });

@@ -39,6 +39,8 @@ export class RecorderRig {
   readonly joinsMs: number[] = [];
   readonly reasons: string[] = [];
   acquired = 0;
+  /** Whether the camera gives pictures beside its sound. */
+  hasPicture = true;
   readonly #video = new MediaStream({ codec: 'h264', clock: systemClock, historyMs: 30_000 });
   readonly #audio = new MediaStream({ codec: 'opus', clock: systemClock, historyMs: 30_000 });
   readonly #changes = new EventEmitter();
@@ -135,7 +137,7 @@ export class RecorderRig {
     data.write(String(this.#frames).padStart(NUMBER_LENGTH, '0'), NUMBER_AT);
     this.#frames += 1;
     const captureTimeMs = Date.now();
-    this.#video.push({ codec: 'h264', data, captureTimeMs, keyframe });
+    if (this.hasPicture) this.#video.push({ codec: 'h264', data, captureTimeMs, keyframe });
     for (const offsetMs of [0, FRAME_MS / 2]) {
       const silence = Buffer.from([0xf8, 0xff, 0xfe]);
       this.#audio.push({
