@@ -75,6 +75,7 @@ export class CameraControl {
         [CONTROL_LABEL]: (channel, session) => this.#control.serve(channel, viewOf(session)),
       },
       echoesOthers: () => config().dataChannel.echo,
+      log,
     });
   }
 

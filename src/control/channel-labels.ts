@@ -1,3 +1,5 @@
+import type { Log } from '../log.ts';
+
 /** A data channel that a viewer has opened. */
 export interface ViewerChannel {
   readonly label: string;
@@ -20,6 +22,7 @@ export interface ChannelLabelsOptions<Viewer> {
   handlers: Readonly<Record<string, ChannelHandler<Viewer>>>;
   /** Whether what comes on other channels is sent back, as of now. */
   echoesOthers: () => boolean;
+  log: Log;
 }
 
 /** What is done with the channels that viewers open, by their label. */
@@ -31,9 +34,24 @@ export class ChannelLabels<Viewer> {
   }
 
   serve(channel: ViewerChannel, viewer: Viewer): void {
-    const { handlers, echoesOthers } = this.#options;
+    const { handlers, echoesOthers, log } = this.#options;
     const handler = Object.hasOwn(handlers, channel.label) ? handlers[channel.label] : undefined;
     if (handler) handler(channel, viewer);
-    else if (echoesOthers()) channel.onMessage = (message) => void channel.send(message);
+    else if (echoesOthers()) echo(channel, log);
   }
+}
+
+/** What the viewer does not take is lost, and said once. */
+function echo(channel: ViewerChannel, log: Log): void {
+  let isTold = false;
+  channel.onMessage = (message) => {
+    if (channel.send(message) || isTold) return;
+    isTold = true;
+    const { label, bufferedBytes } = channel;
+    const details = { label, bytes: message.length, bufferedBytes };
+    log.warn(
+      details,
+      'an echo is lost: too much is on its way to the viewer already, or it takes no message so large',
+    );
+  };
 }

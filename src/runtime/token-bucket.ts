@@ -22,19 +22,19 @@ export class TokenBucket {
 
   /** False when it would be too often. */
   take(): boolean {
-    if (this.isEmpty) return false;
+    if (!this.has(1)) return false;
     this.#tokens -= 1;
     return true;
   }
 
-  get isEmpty(): boolean {
+  has(count: number): boolean {
     this.#refill();
-    return this.#tokens < 1;
+    return this.#tokens >= count;
   }
 
   /** For what cannot be refused any more: makes up for it later. */
-  charge(): void {
-    this.#tokens -= 1;
+  charge(count: number): void {
+    this.#tokens -= count;
   }
 
   #refill(): void {

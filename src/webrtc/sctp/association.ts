@@ -136,10 +136,10 @@ export class Association {
   }
 
   #onChunks(chunks: readonly Chunk[]): void {
-    let hasData = false;
+    const hasData = chunks.some(({ type }) => type === CHUNK.data);
+    if (hasData && this.#established?.receiver.isOverrun) return;
     for (const chunk of chunks) {
       if (this.#closed) return;
-      if (chunk.type === CHUNK.data) hasData = true;
       // RFC 9260 section 3.2: what is unknown and has the highest bit is skipped, the rest ends the packet.
       if (!this.#onChunk(chunk) && chunk.type < 128) break;
     }

@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
-import { TokenBucket } from '../../runtime/token-bucket.ts';
 import { Association } from './association.ts';
 import { DataChannel } from './data-channel.ts';
 import { PROTOCOL, readControlMessage, writeAck, writeOpen, type ChannelTerms } from './dcep.ts';
@@ -41,8 +40,6 @@ const PEER_BEGINS_MS = 1_000;
 const MAX_MEMORY_BYTES = 1024 * 1024;
 const MAX_CHANNELS = 512;
 const MAX_EARLY = 16;
-/** Messages that a viewer may send; beyond it its packets are dropped, which makes its SCTP slow down. */
-const MESSAGES = { burst: 2_000, perSecond: 5_000 };
 /** RFC 9260 has no empty user message (RFC 8831 section 6.6). */
 const EMPTY = Buffer.alloc(1);
 
@@ -50,7 +47,6 @@ const EMPTY = Buffer.alloc(1);
 export class DataChannels {
   readonly #options: DataChannelsOptions;
   readonly #association: Association;
-  readonly #messages: TokenBucket;
   readonly #open = new Map<number, Open>();
   readonly #ids = new Map<DataChannel, number>();
   #waiting: DataChannel[] = [];
@@ -60,7 +56,6 @@ export class DataChannels {
   constructor(options: DataChannelsOptions) {
     const { localPort, remotePort, maxMessageBytes, clock, random, send } = options;
     this.#options = options;
-    this.#messages = new TokenBucket(MESSAGES, clock);
     this.#association = new Association({
       localPort,
       remotePort,
@@ -87,7 +82,7 @@ export class DataChannels {
   }
 
   receive(packet: Buffer): void {
-    if (!this.#messages.isEmpty) this.#association.receive(packet);
+    this.#association.receive(packet);
   }
 
   /** Opens a channel; what is sent before the peer has answered waits. */
@@ -138,7 +133,6 @@ export class DataChannels {
 
   #received(message: Message): void {
     const { streamId, protocol, data } = message;
-    this.#messages.charge();
     const open = this.#open.get(streamId);
     if (open?.isPeerReset) return this.#keep(open, message);
     if (protocol === PROTOCOL.control) return this.#control(streamId, data);

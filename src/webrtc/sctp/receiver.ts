@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../runtime/clock.ts';
+import { TokenBucket } from '../../runtime/token-bucket.ts';
 import { DATA_FLAG, type Fragment } from './data-chunk.ts';
 import { Reassembly, type Message } from './reassembly.ts';
 import { ReceivedTsns } from './received-tsns.ts';
@@ -13,6 +14,10 @@ const MAX_RANGES = 256;
 /** RFC 9260 section 6.2: at most 500 ms; a sender's timer must not run out over it. */
 const SACK_DELAY_MS = 50;
 const SACK_EVERY_PACKETS = 2;
+/** What a peer may send: messages, and packets of data that end none. */
+const PACE = { burst: 5_000, perSecond: 5_000 };
+/** With less than this left the window is closed, and the peer waits; what comes all the same still has room. */
+const PACE_RESERVE = 4_000;
 
 export interface ReceiverOptions {
   /** The TSN before the peer's first. */
@@ -24,12 +29,17 @@ export interface ReceiverOptions {
   onSackDue: () => void;
 }
 
-/** The receiving half of an association: keeps order, acknowledges, and holds no more than its window. */
+/**
+ * The receiving half of an association: keeps order, acknowledges, holds no more than its window, and slows down a peer that sends more
+ * than there is time for. It closes the window for that: what is dropped instead would be lost for good on a channel that repeats nothing.
+ */
 export class SctpReceiver {
   readonly #clock: Clock;
   readonly #onSackDue: () => void;
   readonly #tsns: ReceivedTsns;
   readonly #reassembly: Reassembly;
+  readonly #pace: TokenBucket;
+  #messages = 0;
   #unacknowledgedPackets = 0;
   #timer: Timer | undefined;
   #isUrgent = false;
@@ -38,7 +48,16 @@ export class SctpReceiver {
     this.#clock = clock;
     this.#onSackDue = onSackDue;
     this.#tsns = new ReceivedTsns(before);
-    this.#reassembly = new Reassembly(maxMessageBytes, onMessage);
+    this.#pace = new TokenBucket(PACE, clock);
+    this.#reassembly = new Reassembly(maxMessageBytes, (message) => {
+      this.#messages += 1;
+      onMessage(message);
+    });
+  }
+
+  /** The peer does not heed its window: data of it is to be dropped. */
+  get isOverrun(): boolean {
+    return !this.#pace.has(1);
   }
 
   get cumulative(): number {
@@ -82,18 +101,21 @@ export class SctpReceiver {
 
   /** All chunks of a packet with data have been handed over. */
   packetEnded(): void {
+    this.#pace.charge(Math.max(1, this.#messages));
+    this.#messages = 0;
     this.#unacknowledgedPackets += 1;
     if (this.#isUrgent || this.#unacknowledgedPackets >= SACK_EVERY_PACKETS) this.#onSackDue();
     else this.#timer ??= this.#clock.after(SACK_DELAY_MS, () => this.#onSackDue());
   }
 
-  /** To be sent now. */
+  /** To be sent now. A peer whose window is closed goes on asking with one packet at a time, so that no timer has to tell it that it is open. */
   sack(): Sack {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#unacknowledgedPackets = 0;
     this.#isUrgent = false;
-    const windowBytes = Math.max(0, RECEIVE_WINDOW_BYTES - this.#reassembly.bytes);
+    const isOpen = this.#pace.has(PACE_RESERVE);
+    const windowBytes = isOpen ? Math.max(0, RECEIVE_WINDOW_BYTES - this.#reassembly.bytes) : 0;
     return { cumulative: this.#tsns.cumulative, windowBytes, gaps: this.#tsns.gaps() };
   }
 

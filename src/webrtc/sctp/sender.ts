@@ -283,16 +283,16 @@ export class SctpSender {
     return this.#inFlightBytes >= this.#congestion.windowBytes;
   }
 
+  /** Not beyond a fragment that has arrived (RFC 3758 section 3.5 C2): the peer would throw it away, and the rest of its message is to come. */
   #forwardTsn(): ForwardTsn {
     const skipped = new Map<number, number>();
     let cumulative = this.#acknowledged;
-    for (const { fragment, message, isDone } of this.#sent) {
-      if (!isDone) break;
+    for (const { fragment, message } of this.#sent) {
+      if (!message.abandoned) break;
       cumulative = fragment.tsn;
       const { streamId, ssn } = fragment;
       const highest = skipped.get(streamId);
-      if (message.abandoned && message.ordered && (highest === undefined || isAfter16(ssn, highest)))
-        skipped.set(streamId, ssn);
+      if (message.ordered && (highest === undefined || isAfter16(ssn, highest))) skipped.set(streamId, ssn);
     }
     return { cumulative, skipped: [...skipped] };
   }

@@ -34,6 +34,9 @@ interface Request {
   streamIds: number[];
   /** Without an answer. */
   repeats: number;
+  /** Of when it was made: later TSNs are other streams', and would put it off without end. */
+  lastTsn: number;
+  isDeferred: boolean;
 }
 
 /** How data channels are closed: each side ends its own streams (RFC 6525; RFC 8831 section 6.7). */
@@ -108,6 +111,7 @@ export class StreamReset {
     if (result === RESULT.inProgress) {
       // The peer is there, and will have it all soon.
       request.repeats = 0;
+      request.isDeferred = true;
       return this.#repeatLater(request);
     }
     this.#timer?.cancel();
@@ -121,23 +125,32 @@ export class StreamReset {
     const streamIds = [...this.#waiting].slice(0, MAX_STREAMS_PER_REQUEST);
     for (const streamId of streamIds) this.#waiting.delete(streamId);
     this.#request = {
-      sequence: this.#nextSequence,
+      sequence: this.#takeSequence(),
       streamIds,
       repeats: 0,
+      lastTsn: this.#options.lastSentTsn(),
+      isDeferred: false,
     };
-    this.#nextSequence = plus(this.#nextSequence, 1);
     this.#send(this.#request);
   }
 
+  #takeSequence(): number {
+    const sequence = this.#nextSequence;
+    this.#nextSequence = plus(sequence, 1);
+    return sequence;
+  }
+
+  /** What was put off is asked for under another number: former versions of Chromium's SCTP give a number that they know its first answer again. */
   #send(request: Request): void {
-    const { onChunk, lastSentTsn } = this.#options;
-    const { sequence, streamIds } = request;
+    if (request.isDeferred) request.sequence = this.#takeSequence();
+    request.isDeferred = false;
+    const { sequence, streamIds, lastTsn } = request;
     const value = Buffer.alloc(12 + 2 * streamIds.length);
     value.writeUInt32BE(sequence, 0);
     value.writeUInt32BE(this.#peerSequence, 4);
-    value.writeUInt32BE(lastSentTsn(), 8);
+    value.writeUInt32BE(lastTsn, 8);
     streamIds.forEach((streamId, i) => value.writeUInt16BE(streamId, 12 + 2 * i));
-    onChunk(writeChunk(CHUNK.reconfig, 0, writeParameter(OUTGOING_RESET, value)));
+    this.#options.onChunk(writeChunk(CHUNK.reconfig, 0, writeParameter(OUTGOING_RESET, value)));
     this.#repeatLater(request);
   }
 

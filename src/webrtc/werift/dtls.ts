@@ -35,8 +35,8 @@ const FIRST_RECORD_NUMBER = 1_000;
 const FLIGHT_OVER = 99;
 const ALERT = 21;
 const APPLICATION_DATA = 23;
-/** Records of data channels that a viewer may send: beyond it they are dropped unread, which makes its SCTP slow down. */
-const DATA_RECORDS = { burst: 1_000, perSecond: 4_000 };
+/** Records of data channels that are read: more than a viewer sends that heeds SCTP's window (its data, and its answers to ours). */
+const DATA_RECORDS = { burst: 4_000, perSecond: 8_000 };
 const CLOSE_NOTIFY = Buffer.from([1, 0]);
 
 /** The device's DTLS certificate: made once, ahead of the first viewer, and shared by all (as RFC 8827 section 6.5 allows). */

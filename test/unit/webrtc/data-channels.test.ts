@@ -90,6 +90,38 @@ test('an unreliable channel loses messages and nothing else', () => {
   }
 });
 
+test('a path that loses nothing loses nothing, however fast the other side sends: it waits', () => {
+  for (const [count, bytes] of [
+    [30_000, 10],
+    [60, 262_144],
+  ] as const) {
+    const pair = new ChannelPair({ latencyMs: 1 });
+    const { near, far } = open(pair, 'viewer', { maxRetransmits: 0 });
+    const order: number[] = [];
+    far.onMessage = (message) => typeof message !== 'string' && order.push(message.readUInt32BE(0));
+    pump(near, numbered(count, bytes));
+    pair.until(() => order.at(-1) === count - 1);
+    assert.equal(order.length, count);
+  }
+});
+
+test('what is given up on one channel takes nothing from another', () => {
+  for (let seed = 1; seed <= 5; seed += 1) {
+    const pair = new ChannelPair({}, seed);
+    const kept = open(pair, 'device', { ordered: false });
+    const givenUp = open(pair, 'device', { ordered: false, maxRetransmits: 0 });
+    const received = new Set<number>();
+    kept.far.onMessage = (message) => typeof message !== 'string' && received.add(message.readUInt32BE(0));
+    pair.path.loss = 0.15;
+    for (const message of numbered(60, 3_000)) {
+      pair.until(() => kept.near.send(message));
+      givenUp.near.send(message);
+      pair.clock.advance(3);
+    }
+    pair.until(() => received.size === 60);
+  }
+});
+
 test('an unordered message does not wait for a lost one', () => {
   const pair = new ChannelPair();
   const { near, far } = open(pair, 'viewer', { ordered: false });

@@ -17,6 +17,9 @@ import {
   type Fate,
 } from './support/datagram-fates.ts';
 
+/** 3 MB of data, and the answers to as much the other way. */
+const RECORDS_AT_ONCE = 4_000;
+
 interface Ends {
   server: DtlsAssociation;
   client: DtlsAssociation;
@@ -40,7 +43,7 @@ describe('the DTLS handshake', () => {
     [device, viewer] = await Promise.all([prepareCertificate(), prepareCertificate()]);
   });
 
-  function connect(toClient = as, toServer = as): Ends {
+  function connect(toClient = as, toServer = as, onData?: (data: Buffer) => void): Ends {
     const sent: Ends['sent'] = { server: [], client: [] };
     const closed = { server: false, client: false };
     const ends: Ends = {
@@ -48,6 +51,8 @@ describe('the DTLS handshake', () => {
         device,
         path(sent.server, toClient, () => ends.client),
         () => (closed.server = true),
+        false,
+        onData,
       ),
       client: new DtlsAssociation(
         viewer,
@@ -151,6 +156,20 @@ describe('the DTLS handshake', () => {
     ends.server.close();
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     assert.ok(ends.closed.client);
+    ends.client.close();
+  });
+
+  test('as much data at once as a fast network brings is read, every record of it', async () => {
+    let records = 0;
+    const ends = connect(as, as, () => (records += 1));
+    await Promise.all([
+      ends.server.handshake('server', [certificateFingerprint(viewer)], systemClock),
+      ends.client.handshake('client', [certificateFingerprint(device)], systemClock),
+    ]);
+    for (let i = 0; i < RECORDS_AT_ONCE; i += 1) ends.client.sendData(Buffer.alloc(100));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(records, RECORDS_AT_ONCE);
+    ends.server.close();
     ends.client.close();
   });
 
