@@ -9,7 +9,6 @@ import type { SentSpans } from './sent-spans.ts';
 const REPLAY_INTERVAL_MS = 1000;
 /** The first may be repeated sooner: when its first packet is lost, a browser knows nothing to ask for but another. */
 const FIRST_REPLAY_INTERVAL_MS = 150;
-const UNKNOWN_FRAME_MS = 33;
 /** A picture that waits longer than this is overtaken by a new key frame. */
 const OVERTAKEN_MS = 100;
 /** A picture that waits this long for its turn means a link too small: the rest of its GOP is left out. */
@@ -104,7 +103,7 @@ export class FrameSender implements FrameSink {
       return;
     }
     this.#setNextStream(stream);
-    if (this.#mode === 'live' && stream.isVideo && !this.#replayEndsInTime(stream)) return;
+    if (this.#mode === 'live' && stream.isVideo && !this.#replayHelps(stream)) return;
     this.#adoptNextStream(stream);
     this.#begin();
   }
@@ -142,13 +141,9 @@ export class FrameSender implements FrameSink {
   /** What is left of the old GOP is not needed any more where a key frame is there, but by a recorder. */
   get #isOvertaken(): boolean {
     if (this.#recordFromMs !== undefined) return false;
-    return this.#isReplaying || this.#behindMs > OVERTAKEN_MS;
-  }
-
-  /** How long the next frame has waited for its turn. */
-  get #behindMs(): number {
     const next = this.stream.frame(this.#nextFrame);
-    return next === undefined ? 0 : this.#clock.monotonic() - next.pushedAtMs;
+    const waitedMs = next === undefined ? 0 : this.#clock.monotonic() - next.pushedAtMs;
+    return this.#isReplaying || waitedMs > OVERTAKEN_MS;
   }
 
   #goOnFrom(keyframe: Frame): void {
@@ -173,6 +168,8 @@ export class FrameSender implements FrameSink {
         this.#mode = 'waiting';
         return;
       }
+      if (this.#isReplaying && this.#pacer.isHeld && !frame.keyframe)
+        return this.#pacer.waitForRelease(() => this.#replay());
       const from = this.#nextPayload;
       const to = Math.min(from + left, stream.isVideo ? this.#affordable(frame, from) : frame.payloads.count);
       if (to === from) return this.#pacer.wait(() => this.#advance());
@@ -223,8 +220,7 @@ export class FrameSender implements FrameSink {
   }
 
   #beginFrame(frame: Frame): void {
-    const replayed = frame.index < this.#replayEnd;
-    this.#ticks = replayed
+    this.#ticks = this.#isReplaying
       ? this.#timeline.replayed(this.#replayEnd - 1 - frame.index)
       : this.#timeline.live(frame.captureTimeMs, frame.pushedAtMs);
     this.frames += 1;
@@ -245,41 +241,45 @@ export class FrameSender implements FrameSink {
 
   #catchUp(fromMs: number): void {
     const start = this.stream.startFor(fromMs);
-    if (start === undefined) {
-      if (this.stream.isVideo) this.#mode = 'waiting';
-      return;
-    }
-    this.#goOn(start);
-    this.#advance();
+    if (start !== undefined) {
+      this.#goOn(start);
+      this.#advance();
+    } else if (this.stream.isVideo) this.#mode = 'waiting';
   }
 
   #tryRefresh(): boolean {
     const intervalMs = this.replays === 1 ? FIRST_REPLAY_INTERVAL_MS : REPLAY_INTERVAL_MS;
     if (this.#clock.monotonic() - this.#replayedAtMs < intervalMs) return false;
-    return this.#replayEndsInTime(this.stream) && this.#startReplay();
+    return this.stream.replayEndsInTime(this.#pacer.rateKbps) && this.#startReplay();
   }
 
-  /** Whether a replay would reach the live edge before the next key frame is due, which does the same for less. */
-  #replayEndsInTime({ gop, keyframeDueInMs }: MediaStream): boolean {
-    return gop !== undefined && (gop.payloadBytes * 8) / this.#pacer.rateKbps < keyframeDueInMs;
+  /** A viewer that is behind anyway gets to the live edge sooner by another's whole GOP than by what is left of this one. */
+  #replayHelps(other: MediaStream): boolean {
+    if (other.replayEndsInTime(this.#pacer.rateKbps)) return true;
+    return (
+      this.#isReplaying && (other.gop?.payloadBytes ?? Infinity) < this.stream.bytesFrom(this.#nextFrame)
+    );
   }
 
   #startReplay(): boolean {
-    const { stream } = this;
-    const { gop, nextIndex } = stream;
-    const newest = stream.frame(nextIndex - 1);
-    if (gop === undefined || newest === undefined) return false;
-    const before = stream.frame(nextIndex - 2) ?? newest;
-    const frameMs = newest.captureTimeMs - before.captureTimeMs || UNKNOWN_FRAME_MS;
-    const replayMs = (gop.payloadBytes * 8) / this.#pacer.rateKbps;
-    this.#timeline.beginReplay(nextIndex - gop.start, newest.captureTimeMs, frameMs, replayMs);
+    const { gop, nextIndex } = this.stream;
+    if (gop === undefined) return false;
     this.#nextFrame = gop.start;
     this.#nextPayload = 0;
     this.#replayEnd = nextIndex;
     this.#replayedAtMs = this.#clock.monotonic();
     this.replays += 1;
-    this.#advance();
+    this.#replay();
     return true;
+  }
+
+  /** From the next frame to the newest, as the pace is now. */
+  #replay(): void {
+    if (this.#isReplaying) {
+      this.#timeline.beginReplay(this.stream, this.#nextFrame, this.#pacer.rateKbps);
+      this.#replayEnd = this.stream.nextIndex;
+    }
+    this.#advance();
   }
 
   #setNextStream(stream: MediaStream | undefined): void {

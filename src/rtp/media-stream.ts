@@ -94,6 +94,13 @@ export class MediaStream {
     return this.#gop;
   }
 
+  /** Payload bytes of the frames from `index` on. */
+  bytesFrom(index: number): number {
+    let bytes = 0;
+    for (let i = index; i < this.#next; i++) bytes += this.#frames.get(i)?.payloads.bytes ?? 0;
+    return bytes;
+  }
+
   /** A frame that is still kept. */
   frame(index: number): Frame | undefined {
     return this.#frames.get(index);
@@ -150,6 +157,11 @@ export class MediaStream {
   /** The source lost data: what came since the last key frame must not be replayed. */
   markDamaged(): void {
     this.#gop = undefined;
+  }
+
+  /** Whether a replay of the current GOP would end before the next key frame is due, which does the same for less. */
+  replayEndsInTime(kbps: number): boolean {
+    return this.#gop !== undefined && (8 * this.#gop.payloadBytes) / kbps < this.keyframeDueInMs;
   }
 
   /**

@@ -2,6 +2,8 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 
 /** Before anything is known of the link. At half of it the pace, not the browser's decoder, decides when a replay reaches the live edge. */
 export const FIRST_KBPS = 100_000;
+/** The same for a link that may be narrow, or a long way. */
+export const CAREFUL_KBPS = 8000;
 /** What may leave at once after a pause, and before anything is known: the burst stays small for the link. */
 const BURST_MS = 10;
 const FIRST_BURST_MS = 2;
@@ -17,12 +19,17 @@ const MIN_WAIT_MS = 1;
 export class Pacer {
   /** The link shows no end: the newest picture leaves whole and at once, and delays none after it. */
   isWide = false;
+  /** Nothing is known of the link, and feedback will tell: a replay stops after its key frame until `release`. */
+  isHeld = false;
   readonly #clock: Clock;
   #rateKbps: number;
   /** Bytes that may leave now; negative after a packet that took more. */
   #allowance: number;
   #refilledAtMs: number;
   #timer: Timer | undefined;
+  #holdMs = 0;
+  #holding: Timer | undefined;
+  #heldBack: (() => void) | undefined;
 
   constructor(clock: Clock, rateKbps = FIRST_KBPS) {
     this.#clock = clock;
@@ -58,8 +65,34 @@ export class Pacer {
     this.#timer = this.#clock.after(waitMs, resume);
   }
 
+  /** @param maxMs Feedback that has not come so long after the key frame is not waited for. */
+  hold(maxMs: number): void {
+    this.isHeld = true;
+    this.#holdMs = maxMs;
+  }
+
+  /** Calls `resume` once the link is known, or was waited for in vain; a later call replaces an earlier one. */
+  waitForRelease(resume: () => void): void {
+    this.#heldBack = resume;
+    this.#holding ??= this.#clock.after(this.#holdMs, () => {
+      this.rateKbps = Math.min(this.#rateKbps, CAREFUL_KBPS);
+      this.release();
+    });
+  }
+
+  release(): void {
+    this.isHeld = false;
+    this.#holding?.cancel();
+    const resume = this.#heldBack;
+    this.#heldBack = undefined;
+    resume?.();
+  }
+
   cancel(): void {
     this.#timer?.cancel();
+    this.#heldBack = undefined;
+    this.#holding?.cancel();
+    this.#holding = undefined;
   }
 
   #refill(): void {

@@ -1,5 +1,8 @@
+import type { MediaStream } from './media-stream.ts';
+
 /** A capture clock that runs this far from the monotonic clock between two frames was set anew. */
 const CLOCK_STEP_MS = 1000;
+const UNKNOWN_FRAME_MS = 33;
 
 /**
  * Maps wall-clock time onto one SSRC's RTP timestamps. All tracks use the same rule, so that sender reports align
@@ -48,21 +51,21 @@ export class RtpTimeline {
   }
 
   /**
-   * Prepares the stamps of `count` cached frames: after everything sent, 1 ms apart or closer, or as far apart as they are
-   * sent where that is more. Receivers then show them as fast as they come, and keep their measure of our clock: a
-   * browser that was told that a replay of half a second lasts 40 ms froze for 3 s after it.
-   *
-   * @param newestMs Capture time of the newest cached frame.
-   * @param frameMs Time from frame to frame.
-   * @param replayMs What the replay takes to be sent.
+   * Prepares the stamps of the cached frames from index `from` to the newest: after everything sent, 1 ms apart or closer, or as
+   * far apart as they are sent at `kbps` where that is more. Receivers then show them as fast as they come, and keep their
+   * measure of our clock: a browser that was told that a replay of half a second lasts 40 ms froze for 3 s after it.
    */
-  beginReplay(count: number, newestMs: number, frameMs: number, replayMs: number): void {
+  beginReplay(stream: MediaStream, from: number, kbps: number): void {
+    const count = stream.nextIndex - from;
+    const newestMs = stream.frame(stream.nextIndex - 1)!.captureTimeMs;
+    const frameMs = newestMs - (stream.frame(stream.nextIndex - 2)?.captureTimeMs ?? newestMs);
+    const replayMs = (8 * stream.bytesFrom(from)) / kbps;
     const newest = this.at(newestMs);
     const room = Math.max(0, newest - this.#highest);
     const early = Math.min(room, Math.max(0, (count - replayMs) * this.#ticksPerMs));
     const start = Math.max(newest, this.#highest) - early;
     const step = (early + replayMs * this.#ticksPerMs) / count;
-    this.#replayStep = Math.max(1, Math.min(step, frameMs * this.#ticksPerMs));
+    this.#replayStep = Math.max(1, Math.min(step, (frameMs || UNKNOWN_FRAME_MS) * this.#ticksPerMs));
     this.#replayEnd = start + count * this.#replayStep;
   }
 

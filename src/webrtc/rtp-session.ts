@@ -98,9 +98,11 @@ export class RtpSession implements Picture {
 
   /** What was sent before under the same SSRC goes on; what is gone stops; what is new starts. */
   update(tracks: readonly OutgoingTrack[]): void {
-    if (tracks.some(({ decision }) => decision.transportCcExtension !== undefined)) {
-      this.#viewer.transportSequence ??= new TransportSequence();
+    const hasFeedback = tracks.some(({ decision }) => decision.transportCcExtension !== undefined);
+    if (hasFeedback && !this.#viewer.transportSequence) {
+      this.#viewer.transportSequence = new TransportSequence();
       this.#viewer.onSent = this.#link.onSent;
+      if (!this.#recorder) this.#link.expectFeedback();
     }
     const wanted = new Set(tracks.map(({ local }) => local.ssrc));
     for (const [ssrc, sender] of this.#bySsrc) {

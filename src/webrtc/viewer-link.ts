@@ -1,6 +1,6 @@
 import { BandwidthEstimator, type BandwidthEstimate } from '../rtp/congestion/bandwidth-estimator.ts';
 import type { Probe } from '../rtp/congestion/probe-plan.ts';
-import { FIRST_KBPS, Pacer } from '../rtp/pacer.ts';
+import { CAREFUL_KBPS, FIRST_KBPS, Pacer } from '../rtp/pacer.ts';
 import type { TransportFeedback } from '../rtp/rtcp-types.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
@@ -18,7 +18,8 @@ const FULL_MS = 5000;
 const FULL_LOSS = 0.02;
 /** A viewer far away gets its first picture with some care: nothing is known of the link yet. */
 const NEAR_MS = 15;
-const FAR_FIRST_KBPS = 8000;
+/** The first feedback comes so long after the first key frame and a round trip, where it is not lost: browsers send it every 50 to 100 ms. */
+const FIRST_FEEDBACK_MS = 150;
 /** With each report, while none tells of the link's end: a stream that needs more must not wait for ever. */
 const UNKNOWN_GROWTH = 1.5;
 const PROBE_SLICE_MS = 2;
@@ -40,6 +41,7 @@ export class ViewerLink {
   readonly #clock: Clock;
   readonly #user: LinkUser;
   readonly #estimator: BandwidthEstimator;
+  readonly #roundTripMs: number;
   #timer: Timer | undefined;
   /** When the link was last seen full. */
   #fullAtMs = -Infinity;
@@ -48,7 +50,8 @@ export class ViewerLink {
   constructor(clock: Clock, user: LinkUser, roundTripMs: number | undefined) {
     this.#clock = clock;
     this.#user = user;
-    this.pacer = new Pacer(clock, (roundTripMs ?? 0) > NEAR_MS ? FAR_FIRST_KBPS : undefined);
+    this.#roundTripMs = roundTripMs ?? 0;
+    this.pacer = new Pacer(clock, this.#roundTripMs > NEAR_MS ? CAREFUL_KBPS : undefined);
     this.#estimator = new BandwidthEstimator({ onEstimate: (estimate) => this.#estimated(estimate) });
   }
 
@@ -58,6 +61,11 @@ export class ViewerLink {
 
   readonly onSent = (transportSequence: number, bytes: number, atMs: number): void =>
     this.#estimator.onSent(transportSequence, bytes, atMs);
+
+  /** There will be transport-wide feedback: the first key frame is the first probe, and what follows goes by its result. */
+  expectFeedback(): void {
+    this.pacer.hold(this.#roundTripMs + FIRST_FEEDBACK_MS);
+  }
 
   onTransportFeedback(feedback: TransportFeedback): void {
     this.#estimator.onTransportFeedback(feedback, this.#clock.monotonic());
@@ -87,6 +95,7 @@ export class ViewerLink {
     this.pacer.rateKbps = Math.max(MIN_PACE_KBPS, pace * kbps);
     this.pacer.isWide = this.#isWide(estimate);
     this.#user.onEstimate(estimate);
+    if (this.pacer.isHeld) this.pacer.release();
   }
 
   #tryFaster(): void {

@@ -46,6 +46,8 @@ const MIN_QUEUE_MS = 60;
 /** The first packets, sent as fast as the pacer lets them go, are the first probe. */
 const FIRST_PROBE_MS = 20;
 const FIRST_PROBE = { id: 255, packets: 5, bytes: 3000 };
+/** Sound between the packets of a picture is no part of their burst. */
+const FIRST_PROBE_PACKET_BYTES = 400;
 const REFERENCE_MS = 64;
 const REFERENCE_WRAP = 2 ** 24;
 const ARRIVAL_MS = 0.25;
@@ -99,11 +101,8 @@ export class BandwidthEstimator {
   /** A packet left. `bytes` with SRTP, without UDP and IP. */
   onSent(transportSequence: number, bytes: number, atMs: number): void {
     let probe = this.#probe?.id ?? 0;
-    if (this.#firstBytes < FIRST_PROBE.bytes || atMs - this.#firstSentMs < FIRST_PROBE_MS) {
-      if (atMs - this.#firstSentMs >= FIRST_PROBE_MS) this.#beginFirstProbe(atMs);
-      this.#firstBytes += bytes;
-      probe = FIRST_PROBE.id;
-    }
+    if (bytes >= FIRST_PROBE_PACKET_BYTES && this.#isInFirstProbe(atMs)) probe = FIRST_PROBE.id;
+    if (probe === FIRST_PROBE.id) this.#firstBytes += bytes;
     this.#sent.add(transportSequence, bytes, atMs, probe);
     this.#sentRate.add(bytes, atMs);
     if (this.#hasFeedback && this.#silence.onSent(atMs)) this.#halve(atMs);
@@ -117,11 +116,14 @@ export class BandwidthEstimator {
     this.#publish();
   }
 
-  /** Sound alone makes no burst: the probe begins again until there is one. */
-  #beginFirstProbe(atMs: number): void {
+  /** A few packets make no burst: the probe begins again until there is one. */
+  #isInFirstProbe(atMs: number): boolean {
+    if (atMs - this.#firstSentMs < FIRST_PROBE_MS) return true;
+    if (this.#firstBytes >= FIRST_PROBE.bytes) return false;
     this.#firstSentMs = atMs;
     this.#firstBytes = 0;
     this.#result = new ProbeResult(FIRST_PROBE.id, FIRST_PROBE.packets, FIRST_PROBE.bytes);
+    return true;
   }
 
   onTransportFeedback(feedback: TransportFeedback, nowMs: number): void {

@@ -22,10 +22,6 @@ export class LinkCapacity {
     return this.#kbps !== undefined && kbps > this.#kbps && !this.isNear(kbps);
   }
 
-  isAbove(kbps: number): boolean {
-    return this.#kbps !== undefined && kbps < this.#kbps && !this.isNear(kbps);
-  }
-
   forget(): void {
     this.#kbps = undefined;
     this.#deviation = INITIAL_DEVIATION;

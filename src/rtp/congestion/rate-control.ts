@@ -97,10 +97,11 @@ export class RateControl {
     if (appLimited && arrivesInStep && before !== undefined) {
       this.kbps = Math.max(DECREASE * before, Math.min(before, acknowledgedKbps));
     } else {
+      // What the link carried before it changed says nothing of it.
+      if (!this.#capacity.isNear(acknowledgedKbps)) this.#capacity.forget();
       const isAbove = before !== undefined && acknowledgedKbps * DECREASE > before;
       const lowered = DECREASE * (isAbove ? (this.#capacity.kbps ?? before) : acknowledgedKbps);
       this.kbps = Math.min(before ?? Infinity, lowered);
-      if (this.#capacity.isAbove(acknowledgedKbps)) this.#capacity.forget();
       this.#capacity.learn(acknowledgedKbps);
     }
     this.#mode = 'hold';

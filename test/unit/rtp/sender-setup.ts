@@ -55,8 +55,9 @@ export function watch(
   camera: TestCamera,
   options: Partial<RtpSenderOptions> & { rtxOff?: boolean; onSent?: SentListener; paceKbps?: number } = {},
   viewerOptions: Partial<ViewerOptions> = {},
-): Watching {
+): Watching & { pacer: Pacer } {
   const viewer = new RtpViewer({ payloadType: VIDEO, rtxPayloadType: RTX, ...viewerOptions });
+  const pacer = new Pacer(camera.clock, options.paceKbps);
   const sender = new RtpSender(camera.stream, {
     clock: camera.clock,
     random: systemRandom,
@@ -64,7 +65,7 @@ export function watch(
       packets: viewer,
       srtp: viewer.srtp,
       transportSequence: new TransportSequence(),
-      pacer: new Pacer(camera.clock, options.paceKbps),
+      pacer,
       ...(options.onSent ? { onSent: options.onSent } : {}),
     },
     payloadType: VIDEO,
@@ -73,7 +74,7 @@ export function watch(
     extensions: { mid: { id: 3, value: '0' }, transportSequence: { id: 5 } },
     ...options,
   });
-  return { viewer, sender };
+  return { viewer, sender, pacer };
 }
 
 /** The numbers of the camera's frames that a viewer has, in order. */

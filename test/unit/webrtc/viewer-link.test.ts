@@ -39,3 +39,31 @@ test('a viewer far away is sent to with care at first, and faster while nothing 
   assert.equal(link.pacer.rateKbps, 100_000);
   link.close();
 });
+
+test('how the packets of the first key frame arrive tells how fast the rest is sent', () => {
+  for (const { spacingMs, atLeast, atMost } of [
+    { spacingMs: 3.2, atLeast: 2800, atMost: 3600 },
+    { spacingMs: 0, atLeast: 40_000, atMost: Infinity },
+  ]) {
+    const { clock, link } = createLink();
+    link.expectFeedback();
+    assert.equal(link.pacer.isHeld, true);
+    const count = 40;
+    for (let i = 0; i < count; i += 1) link.onSent(i, 1200, clock.monotonic());
+    clock.advance(count * spacingMs + 50);
+    const arrivals = Int32Array.from({ length: count }, (_, i) => Math.round(4 * spacingMs * i));
+    const feedback = {
+      senderSsrc: 1,
+      mediaSsrc: 2,
+      baseSequence: 0,
+      count,
+      referenceTime: 0,
+      feedbackCount: 0,
+    };
+    link.onTransportFeedback({ ...feedback, arrivals });
+    assert.equal(link.pacer.isHeld, false);
+    const { rateKbps } = link.pacer;
+    assert.ok(rateKbps > atLeast && rateKbps < atMost, `${rateKbps} kbps`);
+    link.close();
+  }
+});

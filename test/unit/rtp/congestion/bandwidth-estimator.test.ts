@@ -32,6 +32,21 @@ describe('bandwidth estimator', () => {
     assert.ok(kbpsOf(network) > 2700, `${kbpsOf(network)} kbps`);
   });
 
+  test('over-use of a link that has grown is not taken for what it was before', () => {
+    const network = new SimulatedLink({ kbps: 500, jitterMs: 2 });
+    network.run(500, 2600);
+    for (const kbps of [280, 560, 280]) network.run(2000, kbps, 3400);
+    network.link.kbps = 3000;
+    network.run(6000, 280, 3400);
+    assert.ok(kbpsOf(network) > 2700, `${kbpsOf(network)} kbps`);
+    let lowest = Infinity;
+    network.run(1000, () => {
+      lowest = Math.min(lowest, kbpsOf(network));
+      return 3600;
+    });
+    assert.ok(lowest > 2000, `${lowest} kbps`);
+  });
+
   test('what the link carries is not given up: 2.6 of 3 Mbps for a minute', () => {
     const network = new SimulatedLink({ kbps: 3000, jitterMs: 3 });
     let lowest = Infinity;
