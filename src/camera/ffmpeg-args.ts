@@ -71,13 +71,17 @@ function trackArgs(track: TrackPlan, input: InputPlan, context: ArgsContext): st
   return ['-map', `[${label(track)}]`, ...args];
 }
 
-/** Opus in the general mode: 6.5 ms of look-ahead buy much better speech at low rates than `lowdelay`. */
-function audioArgs(codec: AudioCodec, { config }: ArgsContext): string[] {
+/**
+ * Opus in the general mode: 6.5 ms of look-ahead buy much better speech at low rates than `lowdelay`. With in-band FEC it
+ * takes the coding made for speech where it is told of more than 5 % loss: the only one that has FEC.
+ */
+function audioArgs(codec: AudioCodec, { config, capabilities }: ArgsContext): string[] {
   if (codec === 'pcmu') return ['-c:a', 'pcm_mulaw', '-ar', '8000', '-ac', '1'];
   if (codec === 'pcma') return ['-c:a', 'pcm_alaw', '-ar', '8000', '-ac', '1'];
-  const { bitrateKbps } = config.audio;
+  const { bitrateKbps, fec } = config.audio;
   const channels = bitrateKbps >= 64 ? '2' : '1';
   const opus = '-c:a libopus -application audio -frame_duration 20 -compression_level 5 -ar 48000'.split(' ');
+  if (fec && capabilities.version >= 5.01) opus.push('-fec', '1', '-packet_loss', '10');
   return [...opus, '-ac', channels, '-b:a', `${bitrateKbps}k`];
 }
 

@@ -45,6 +45,12 @@ export const cameraShape: Shape<CameraKeys> = {
     enabled: { doc: 'Send sound.', format: flag, default: true, scope: 'shadow' },
     codec: { doc: 'Audio codec.', format: choice('opus', 'pcmu', 'pcma'), default: 'opus', scope: 'shadow' },
     bitrateKbps: { doc: 'Bit rate of Opus.', format: whole(6, 510), default: 32, scope: 'shadow' },
+    fec: {
+      doc: 'Opus: each packet carries the gist of the one before, so that a lost one is hardly heard. Made for speech; off for music.',
+      format: flag,
+      default: true,
+      scope: 'shadow',
+    },
   },
   orientation: {
     doc: 'Degrees that the picture is turned clockwise.',

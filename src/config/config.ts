@@ -35,7 +35,7 @@ export interface CameraConfig {
     /** Highest quality first. */
     renditions: Record<string, RenditionConfig>;
   };
-  audio: { enabled: boolean; codec: AudioCodec; bitrateKbps: number };
+  audio: { enabled: boolean; codec: AudioCodec; bitrateKbps: number; fec: boolean };
   /** Degrees that the picture is turned clockwise. */
   orientation?: 0 | 90 | 180 | 270;
   /** The part of the source's picture that is shown, in its pixels. */

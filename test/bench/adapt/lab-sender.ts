@@ -36,7 +36,8 @@ export async function startSender(name: SenderName, lab: NetworkLab, media: Send
   return new ProcessSender(lab, script, [JSON.stringify(media.rungs), media.tracePath], true);
 }
 
-class ProcessSender implements LabSender {
+/** A sender in a process of its own, on the device. */
+export class ProcessSender implements LabSender {
   readonly #child: ChildProcess;
   readonly #tellsStatus: boolean;
   #calls = 0;

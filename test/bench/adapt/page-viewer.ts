@@ -14,6 +14,19 @@ export interface PageFigures {
   lateMs: number[];
 }
 
+/** What Chromium says of the sound; counters since the start. */
+export interface SoundFigures {
+  packets: number;
+  packetsLost: number;
+  /** Samples made up for what did not come. */
+  concealed: number;
+  /** How often that began. */
+  events: number;
+  samples: number;
+  /** Packets put together from the in-band FEC of others. */
+  fecPackets: number;
+}
+
 /** What is used of the page's RTCPeerConnection; the tests have no DOM types. */
 interface PagePeer {
   iceGatheringState: string;
@@ -64,6 +77,10 @@ export class PageViewer {
 
   figures(): Promise<PageFigures> {
     return this.#page.evaluate(readFigures);
+  }
+
+  sound(): Promise<SoundFigures> {
+    return this.#page.evaluate(readSound);
   }
 
   async close(): Promise<void> {
@@ -127,5 +144,20 @@ async function readFigures(): Promise<PageFigures> {
     bytesReceived: count('bytesReceived'),
     lateMs: typeof late === 'undefined' ? [] : late.ms.splice(0),
     jitterBufferMs: (1000 * count('jitterBufferDelay')) / Math.max(1, count('jitterBufferEmittedCount')),
+  };
+}
+
+/** Runs in the page. */
+async function readSound(): Promise<SoundFigures> {
+  const entries = [...(await peer.getStats()).values()];
+  const sound = entries.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio') ?? {};
+  const count = (name: string) => Number(sound[name] ?? 0);
+  return {
+    packets: count('packetsReceived'),
+    packetsLost: count('packetsLost'),
+    concealed: count('concealedSamples'),
+    events: count('concealmentEvents'),
+    samples: count('totalSamplesReceived'),
+    fecPackets: count('fecPacketsReceived'),
   };
 }
