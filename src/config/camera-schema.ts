@@ -46,9 +46,9 @@ export const cameraShape: Shape<CameraKeys> = {
     codec: { doc: 'Audio codec.', format: choice('opus', 'pcmu', 'pcma'), default: 'opus', scope: 'shadow' },
     bitrateKbps: { doc: 'Bit rate of Opus.', format: whole(6, 510), default: 32, scope: 'shadow' },
     fec: {
-      doc: 'Opus: each packet carries the gist of the one before, so that a lost one is hardly heard. Made for speech; off for music.',
+      doc: 'Opus: a lost packet is made up from the next. For speech on lossy links; everything else sounds duller.',
       format: flag,
-      default: true,
+      default: false,
       scope: 'shadow',
     },
   },

@@ -101,8 +101,11 @@ export class BandwidthEstimator {
   /** A packet left. `bytes` with SRTP, without UDP and IP. */
   onSent(transportSequence: number, bytes: number, atMs: number): void {
     let probe = this.#probe?.id ?? 0;
-    if (bytes >= FIRST_PROBE_PACKET_BYTES && this.#isInFirstProbe(atMs)) probe = FIRST_PROBE.id;
-    if (probe === FIRST_PROBE.id) this.#firstBytes += bytes;
+    if (bytes >= FIRST_PROBE_PACKET_BYTES && this.#isInFirstProbe(atMs)) {
+      probe = FIRST_PROBE.id;
+      this.#firstBytes += bytes;
+      if (this.#result?.id === probe) this.#result.sentBytes = this.#firstBytes;
+    }
     this.#sent.add(transportSequence, bytes, atMs, probe);
     this.#sentRate.add(bytes, atMs);
     if (this.#hasFeedback && this.#silence.onSent(atMs)) this.#halve(atMs);

@@ -1,6 +1,8 @@
 /** Share of the probe's packets and bytes that must have arrived. */
 const MIN_SHARE = 0.8;
 const MAX_INTERVAL_MS = 1000;
+/** What arrived over so long tells the rate before the rest has come. */
+const ENOUGH_MS = 20;
 /** Packets that arrive as one say nothing of a rate above this many bytes in this time. */
 const MIN_INTERVAL_MS = 4;
 /** Arriving faster than sent by more than this: a link that held them back, and no measure. */
@@ -12,6 +14,8 @@ const UTILISATION = 0.95;
 /** Puts together what one burst of packets tells of the link: libwebrtc's ProbeBitrateEstimator, for one probe. */
 export class ProbeResult {
   readonly id: number;
+  /** Of a burst that may be longer than what it takes for a result. */
+  sentBytes = 0;
   /** What is to arrive, at least, for a result. */
   readonly #packets: number;
   readonly #bytes: number;
@@ -49,6 +53,8 @@ export class ProbeResult {
   get kbps(): number | undefined {
     if (this.#seenPackets < MIN_SHARE * this.#packets || this.#seenBytes < MIN_SHARE * this.#bytes)
       return undefined;
+    const isWhole = this.#seenBytes >= MIN_SHARE * this.sentBytes;
+    if (!isWhole && this.#lastArrivedMs - this.#firstArrivedMs < ENOUGH_MS) return undefined;
     const sentMs = this.#lastSentMs - this.#firstSentMs;
     const arrivedMs = Math.max(MIN_INTERVAL_MS, this.#lastArrivedMs - this.#firstArrivedMs);
     if (sentMs > MAX_INTERVAL_MS || arrivedMs > MAX_INTERVAL_MS) return undefined;

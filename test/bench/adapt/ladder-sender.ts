@@ -37,6 +37,13 @@ export interface ShownStatus {
   roundTripMs: number;
   playoutDelayMs: number;
   repairs: RepairFigures;
+  stall: Stall;
+}
+
+/** The longest time in which the sender's process took no turn, and how much of it it was computing: the rest is the machine's. */
+interface Stall {
+  ms: number;
+  busyMs: number;
 }
 
 export type SenderRequest = { type: 'offer'; clientId: string; offer: string } | { type: 'status' };
@@ -98,7 +105,11 @@ let frames = 0;
 let sounds = 0;
 const beganAtMs = performance.now();
 const epochMs = Date.now();
+let stall: Stall = { ms: 0, busyMs: 0 };
+let turnAtMs = beganAtMs;
+let usage = process.cpuUsage();
 setInterval(() => {
+  watchForStall();
   const elapsedMs = performance.now() - beganAtMs;
   for (; sounds * SOUND_MS <= elapsedMs; sounds++)
     audio.push({ codec: 'opus', data: SOUND, captureTimeMs: epochMs + sounds * SOUND_MS, keyframe: true });
@@ -110,6 +121,14 @@ setInterval(() => {
     }
   }
 }, CATCH_UP_MS);
+
+function watchForStall(): void {
+  const ms = performance.now() - turnAtMs;
+  const { user, system } = process.cpuUsage(usage);
+  if (ms > stall.ms) stall = { ms, busyMs: (user + system) / 1000 };
+  turnAtMs += ms;
+  usage = process.cpuUsage();
+}
 
 function status(): ShownStatus[] {
   return [...sessions].map(([clientId, session]) => {
@@ -126,6 +145,7 @@ function status(): ShownStatus[] {
       roundTripMs: Math.round(video?.roundTripMs ?? 0),
       playoutDelayMs: video?.playoutDelayMs ?? 0,
       repairs: repairs(),
+      stall,
     };
   });
 }

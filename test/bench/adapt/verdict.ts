@@ -64,7 +64,7 @@ export function judgeShare(
 
 /** One line of figures that every sender has. */
 export function summarise(samples: readonly Sample[]): string {
-  const { seconds, pages, bulkBytes } = samples.at(-1)!;
+  const { seconds, pages, bulkBytes, shown } = samples.at(-1)!;
   const queues = samples.map(({ queueMs }) => queueMs).toSorted((a, b) => a - b);
   const each = pages.map(
     ({ freezeCount, totalFreezesMs, framesDecoded }, i) =>
@@ -74,7 +74,11 @@ export function summarise(samples: readonly Sample[]): string {
     bulkBytes > 0
       ? `; bulk flow ${((8 * (bulkBytes - samples[0]!.bulkBytes)) / 1000 / seconds).toFixed(0)} kbps`
       : '';
-  return `${each.join(' | ')}; queue p95 ${queues[Math.floor(0.95 * queues.length)]!.toFixed(0)} ms${bulk}`;
+  const stall = shown[0]?.stall;
+  const stood = stall
+    ? `; stood still for up to ${stall.ms.toFixed(0)} ms (busy ${stall.busyMs.toFixed(0)})`
+    : '';
+  return `${each.join(' | ')}; queue p95 ${queues[Math.floor(0.95 * queues.length)]!.toFixed(0)} ms${bulk}${stood}`;
 }
 
 /** After the start. */

@@ -38,7 +38,7 @@ const spelledOut = (host: string): JsonObject => ({
   video: { renditions: RENDITIONS, codec: 'h264', encoder: 'auto', keyframeIntervalSeconds: 2 },
   channelName: `camera-${host}`,
   enabled: true,
-  audio: { enabled: true, codec: 'opus', bitrateKbps: 32, fec: true },
+  audio: { enabled: true, codec: 'opus', bitrateKbps: 32, fec: false },
   prewarm: false,
   idleGraceSeconds: 30,
 });

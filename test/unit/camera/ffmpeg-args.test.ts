@@ -167,17 +167,22 @@ test('commands: raw streams are stamped on arrival, containers bring their sound
 });
 
 test('audio codecs', () => {
-  const line = (codec: 'opus' | 'pcmu' | 'pcma', bitrateKbps: number, fec = true) =>
+  const line = (codec: 'opus' | 'pcmu' | 'pcma', bitrateKbps: number, fec = false) =>
     commandLines(cameraConfig({ type: 'test' }, { audio: { enabled: true, codec, bitrateKbps, fec } }))[0]
       ?.line;
-  assertHas(line('opus', 32), '-fec 1 -packet_loss 10 -ac 1 -b:a 32k', '-ar 48000', '-frame_duration 20');
-  assertHas(line('opus', 32, false), '-ar 48000 -ac 1 -b:a 32k');
+  assertHas(
+    line('opus', 32, true),
+    '-fec 1 -packet_loss 10 -ac 1 -b:a 32k',
+    '-ar 48000',
+    '-frame_duration 20',
+  );
+  assertHas(line('opus', 32), '-ar 48000 -ac 1 -b:a 32k');
   assertHas(line('opus', 96), '-ac 2 -b:a 96k');
   assertHas(line('pcmu', 64), '-c:a pcm_mulaw -ar 8000 -ac 1');
   assertHas(line('pcma', 64), '-c:a pcm_alaw -ar 8000 -ac 1');
   const off = cameraConfig(
     { type: 'test' },
-    { audio: { enabled: false, codec: 'opus', bitrateKbps: 32, fec: true } },
+    { audio: { enabled: false, codec: 'opus', bitrateKbps: 32, fec: false } },
   );
   assert.deepEqual(commandLines(off)[0]?.tracks, ['high']);
 });

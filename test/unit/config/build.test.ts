@@ -18,7 +18,7 @@ test('a camera needs no more than a source; everything else has a default', () =
       keyframeIntervalSeconds: 2,
       renditions: { high: { width: 1280, height: 720, fps: 30, bitrateKbps: 2500 } },
     },
-    audio: { enabled: true, codec: 'opus', bitrateKbps: 32, fec: true },
+    audio: { enabled: true, codec: 'opus', bitrateKbps: 32, fec: false },
     orientation: 0,
     probeIntervalSeconds: 0,
     prewarm: false,

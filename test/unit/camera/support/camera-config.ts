@@ -10,7 +10,7 @@ export function cameraConfig(source: SourceConfig, changes: ConfigChanges = {}):
     channelName: 'front',
     enabled: true,
     source,
-    audio: { enabled: true, codec: 'opus', bitrateKbps: 32, fec: true },
+    audio: { enabled: true, codec: 'opus', bitrateKbps: 32, fec: false },
     prewarm: false,
     idleGraceSeconds: 5,
     viewers: { max: 10, maxSessionMinutes: 0 },
