@@ -45,6 +45,8 @@ const APP_LIMITED = 0.8;
 const MIN_QUEUE_MS = 60;
 /** The first packets, sent as fast as the pacer lets them go, are the first probe. */
 const FIRST_PROBE_MS = 20;
+/** A sender that was kept from sending for so long says nothing of the link: the burst ends before, where it has so much. */
+const FIRST_PROBE_GAP = { ms: 5, bytes: 6000 };
 const FIRST_PROBE = { id: 255, packets: 5, bytes: 3000 };
 /** Sound between the packets of a picture is no part of their burst. */
 const FIRST_PROBE_PACKET_BYTES = 400;
@@ -83,7 +85,9 @@ export class BandwidthEstimator {
   readonly #silence = new FeedbackSilence();
   #probe: Probe | undefined;
   #result: ProbeResult | undefined;
+  /** Of the first probe: when its first and its last packet left, and the bytes of all. */
   #firstSentMs = -Infinity;
+  #lastSentMs = -Infinity;
   #firstBytes = 0;
   #feedbackAtMs = -Infinity;
   #reference: number | undefined;
@@ -103,6 +107,7 @@ export class BandwidthEstimator {
     let probe = this.#probe?.id ?? 0;
     if (bytes >= FIRST_PROBE_PACKET_BYTES && this.#isInFirstProbe(atMs)) {
       probe = FIRST_PROBE.id;
+      this.#lastSentMs = atMs;
       this.#firstBytes += bytes;
       if (this.#result?.id === probe) this.#result.sentBytes = this.#firstBytes;
     }
@@ -121,7 +126,9 @@ export class BandwidthEstimator {
 
   /** A few packets make no burst: the probe begins again until there is one. */
   #isInFirstProbe(atMs: number): boolean {
-    if (atMs - this.#firstSentMs < FIRST_PROBE_MS) return true;
+    const { ms, bytes } = FIRST_PROBE_GAP;
+    const isOver = atMs - this.#lastSentMs >= ms && this.#firstBytes >= bytes;
+    if (!isOver && atMs - this.#firstSentMs < FIRST_PROBE_MS) return true;
     if (this.#firstBytes >= FIRST_PROBE.bytes) return false;
     this.#firstSentMs = atMs;
     this.#firstBytes = 0;
@@ -201,7 +208,8 @@ export class BandwidthEstimator {
       this.#queue.add(sentMs, arrivedMs);
       const delta = this.#groups.add(sentMs, arrivedMs);
       if (delta) this.#detector.add(delta.sentMs, delta.arrivedMs, arrivedMs);
-      if (probe[slot] === this.#result?.id) this.#result?.add(sentMs, arrivedMs, bytes[slot]!);
+      if (probe[slot] === this.#result?.id && sentMs >= this.#firstSentMs)
+        this.#result?.add(sentMs, arrivedMs, bytes[slot]!);
     }
     this.#queue.settle();
     this.#loss.add(count, missing, this.#lossSituation(nowMs));

@@ -2,7 +2,7 @@
 const MIN_SHARE = 0.8;
 const MAX_INTERVAL_MS = 1000;
 /** What arrived over so long tells the rate before the rest has come. */
-const ENOUGH_MS = 20;
+const ENOUGH_MS = 10;
 /** Packets that arrive as one say nothing of a rate above this many bytes in this time. */
 const MIN_INTERVAL_MS = 4;
 /** Arriving faster than sent by more than this: a link that held them back, and no measure. */

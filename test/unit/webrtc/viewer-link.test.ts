@@ -40,6 +40,20 @@ test('a viewer far away is sent to with care at first, and faster while nothing 
   link.close();
 });
 
+/** Packets 0 to `arrivedMs.length - 1`, at these moments. */
+function feedback(arrivedMs: readonly number[]) {
+  const arrivals = Int32Array.from(arrivedMs, (ms) => Math.round(4 * ms));
+  return {
+    senderSsrc: 1,
+    mediaSsrc: 2,
+    baseSequence: 0,
+    count: arrivals.length,
+    referenceTime: 0,
+    feedbackCount: 0,
+    arrivals,
+  };
+}
+
 test('how the packets of the first key frame arrive tells how fast the rest is sent', () => {
   for (const { spacingMs, atLeast, atMost } of [
     { spacingMs: 3.2, atLeast: 2800, atMost: 3600 },
@@ -51,19 +65,26 @@ test('how the packets of the first key frame arrive tells how fast the rest is s
     const count = 40;
     for (let i = 0; i < count; i += 1) link.onSent(i, 1200, clock.monotonic());
     clock.advance(count * spacingMs + 50);
-    const arrivals = Int32Array.from({ length: count }, (_, i) => Math.round(4 * spacingMs * i));
-    const feedback = {
-      senderSsrc: 1,
-      mediaSsrc: 2,
-      baseSequence: 0,
-      count,
-      referenceTime: 0,
-      feedbackCount: 0,
-    };
-    link.onTransportFeedback({ ...feedback, arrivals });
+    link.onTransportFeedback(feedback(Array.from({ length: count }, (_, i) => spacingMs * i)));
     assert.equal(link.pacer.isHeld, false);
     const { rateKbps } = link.pacer;
     assert.ok(rateKbps > atLeast && rateKbps < atMost, `${rateKbps} kbps`);
     link.close();
   }
+});
+
+test('a first feedback of few packets is no measure, nor is a time in which nothing could be sent', () => {
+  const { clock, link } = createLink();
+  link.expectFeedback();
+  for (let i = 0; i < 20; i += 1) link.onSent(i, 1200, clock.monotonic());
+  clock.advance(50);
+  for (let i = 20; i < 40; i += 1) link.onSent(i, 1200, clock.monotonic());
+  clock.advance(1);
+  const arrivedMs = Array.from({ length: 40 }, (_, i) => (i < 20 ? 0.1 * i : 50 + 0.1 * i));
+  link.onTransportFeedback(feedback(arrivedMs.slice(0, 6)));
+  assert.equal(link.pacer.isHeld, true);
+  link.onTransportFeedback(feedback(arrivedMs));
+  assert.equal(link.pacer.isHeld, false);
+  assert.ok(link.pacer.rateKbps > 40_000, `${link.pacer.rateKbps} kbps`);
+  link.close();
 });
