@@ -33,6 +33,10 @@ async function kbpsOf(coding: SoundCoding): Promise<number> {
   return (8 * packets.reduce((sum, { length }) => sum + length, 0)) / packets.length / SOUND_MS;
 }
 
+function share(part: number, whole: number): number {
+  return Number(((100 * part) / whole).toFixed(2));
+}
+
 const rates = [];
 for (const coding of CODINGS) rates.push(await kbpsOf(coding));
 const lab = NetworkLab.create();
@@ -52,7 +56,6 @@ try {
   const rows = [];
   for (const [i, page] of pages.entries()) {
     const { packetsLost, packets, concealed, events, samples, fecPackets } = await page.sound();
-    const share = (part: number, whole: number) => Number(((100 * part) / whole).toFixed(2));
     rows.push([
       CODINGS[i]!.name,
       Number(rates[i]!.toFixed(1)),

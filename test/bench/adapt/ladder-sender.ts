@@ -151,6 +151,8 @@ function status(): ShownStatus[] {
 }
 
 async function answer(clientId: string, offer: string): Promise<string> {
+  // What went before is the start of this program.
+  if (sessions.size === 0) stall = { ms: 0, busyMs: 0 };
   const answered = once(answers, clientId, { signal: AbortSignal.timeout(10_000) });
   master.onOffer(clientId, offer);
   const [sdp]: unknown[] = await answered;

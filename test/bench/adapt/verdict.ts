@@ -23,7 +23,7 @@ export function judge(scenario: Scenario, samples: readonly Sample[]): Check[] {
   if (name === 'trickle') {
     const { atSeconds } = scenario.steps.at(-1)!;
     const better = samples.find(
-      ({ seconds, shown }) => seconds > atSeconds && shown[0]?.rendition === 'high',
+      (sample) => sample.seconds > atSeconds && sample.shown[0]?.rendition === 'high',
     );
     return [atMost('the best picture again after, s', (better?.seconds ?? Infinity) - atSeconds, RISE_MS)];
   }
