@@ -1,6 +1,6 @@
 import { Agent as HttpsAgent } from 'node:https';
 import { CameraChannels } from './camera-channels.ts';
-import { ffmpegAt } from './camera/ffmpeg-probe.ts';
+import { ffmpegAt, type Ffmpeg } from './camera/ffmpeg-probe.ts';
 import { CameraFactory } from './camera-factory.ts';
 import { buildConfig } from './config/build.ts';
 import type { AgentConfig } from './config/config.ts';
@@ -115,7 +115,7 @@ export class Agent {
       supervise((stop) => credentials.run(stop), signal, options),
       this.#network.run(signal),
       link?.run(signal),
-      closeOnAbort(signal, desired, channels, factory),
+      closeOnAbort(signal, ffmpegAt(config.ffmpeg.path, clock), desired, channels, factory),
     ]);
     log.info({}, 'agent stopped');
   }
@@ -235,6 +235,7 @@ async function ffmpegFault(path: string, clock: Clock): Promise<string | undefin
 
 async function closeOnAbort(
   signal: AbortSignal,
+  ffmpeg: Ffmpeg,
   desired: DesiredConfig,
   channels: CameraChannels,
   factory: CameraFactory,
@@ -242,6 +243,8 @@ async function closeOnAbort(
   await new Promise<unknown>((resolve) =>
     signal.aborted ? resolve(0) : signal.addEventListener('abort', resolve, { once: true }),
   );
-  await Promise.all([desired.close(), channels.close()]);
+  const closed = Promise.all([desired.close(), channels.close()]);
+  ffmpeg.close();
+  await closed;
   factory.close();
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import type { VideoCodec } from '../config/config.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -56,6 +56,7 @@ export class Ffmpeg {
   readonly #clock: Clock;
   #capabilities: Promise<FfmpegCapabilities> | undefined;
   readonly #autoEncoder = new Map<VideoCodec, Promise<string>>();
+  readonly #asked = new Set<ChildProcess>();
 
   /** `path`: the setting `ffmpeg.path`, a program name or a path. */
   constructor(path: string, clock: Clock) {
@@ -89,6 +90,11 @@ export class Ffmpeg {
     });
     this.#autoEncoder.set(codec, found);
     return found;
+  }
+
+  /** Nobody waits for its answers any more: one that hangs would outlive the agent. */
+  close(): void {
+    for (const child of this.#asked) child.kill('SIGKILL');
   }
 
   async #probe(): Promise<FfmpegCapabilities> {
@@ -136,6 +142,7 @@ export class Ffmpeg {
   #run(args: string[]): Promise<{ code: number | null; output: string; errorOutput: string }> {
     return new Promise((resolve, reject) => {
       const child = spawn(this.path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      this.#asked.add(child);
       const timer = this.#clock.after(PROBE_TIMEOUT_MS, () => child.kill('SIGKILL'));
       let [output, errorOutput] = ['', ''];
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -149,6 +156,7 @@ export class Ffmpeg {
         reject(cannotRunFfmpeg(this.path, error));
       });
       child.on('close', (code) => {
+        this.#asked.delete(child);
         timer.cancel();
         resolve({ code, output, errorOutput });
       });

@@ -125,9 +125,10 @@ export class DtlsAssociation {
       socket
         .connect()
         .catch((error: unknown) => this.#fail(new Error('DTLS client failed', { cause: error })));
-    await within(clock, HANDSHAKE_TIMEOUT_MS, 'no DTLS handshake', connected);
+    await within(clock, HANDSHAKE_TIMEOUT_MS, 'no DTLS handshake', connected).finally(() =>
+      this.#flight?.stop(),
+    );
     verifyPeer(socket, expected, role);
-    this.#flight?.stop();
     if (this.#records) this.#records.connected = true;
     this.#dataLimit = new TokenBucket(DATA_RECORDS, clock);
     socket.onData.subscribe((data) => this.#onData(data));

@@ -40,7 +40,8 @@ export class StubMaster {
   readonly #viewers = new Map<string, StubViewer>();
   readonly #events = new EventEmitter();
   readonly #video: MediaStream;
-  #frames = 0;
+  /** Pictures so far; each is one packet at least. */
+  frames = 0;
   readonly #feed: NodeJS.Timeout;
 
   constructor({ dtls, maxViewers = 10, clock = systemClock, iceServers }: StubMasterOptions) {
@@ -113,13 +114,13 @@ export class StubMaster {
   }
 
   #push(): void {
-    const keyframe = this.#frames % KEYFRAME_EVERY === 0;
+    const keyframe = this.frames % KEYFRAME_EVERY === 0;
     const body = randomBytes(keyframe ? 4_000 : 800);
     const header = Buffer.from([0, 0, 0, 1, keyframe ? 0x65 : 0x41]);
     // Without start codes inside.
     const data = Buffer.concat([header, body.map((byte) => byte | 1)]);
     this.#video.push({ codec: 'h264', data, captureTimeMs: Date.now(), keyframe });
-    this.#frames += 1;
+    this.frames += 1;
   }
 
   #log(): Log {

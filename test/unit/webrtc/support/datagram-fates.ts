@@ -6,9 +6,10 @@ export const twice: Fate = (datagram) => [datagram, datagram];
 export const random: Fate = (datagram) =>
   Array.from({ length: [0, 1, 1, 1, 2][Math.floor(Math.random() * 5)] ?? 1 }, () => datagram);
 export const lost =
-  (index: number): Fate =>
+  (first: number, count = 1): Fate =>
   (datagram, i) =>
-    i === index ? [] : [datagram];
+    i >= first && i < first + count ? [] : [datagram];
+
 const RECORD_BYTES = 13;
 const HANDSHAKE_BYTES = 12;
 
