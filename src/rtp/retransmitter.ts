@@ -20,6 +20,11 @@ const SECOND_COPY_MS = 10;
 const SHARE = 0.5;
 const MAX_BURST_BYTES = 256 * 1024;
 
+/** Copies of one packet that are lost before it is given up: on a link that loses little, and on any other. */
+const SUSPICIOUS_COPIES = 2;
+const HOPELESS_COPIES = 4;
+const GIVEN_UP = 255;
+
 /** Packets repeated at most in one call of `pad`. */
 const MAX_PADDING = 64;
 /** Header, extensions and SRTP, about. */
@@ -50,6 +55,8 @@ export class Retransmitter {
   readonly #repeatedAtMs = new Float64Array(REMEMBERED);
   /** Copies of the last repetition that are not known to be lost. */
   readonly #copies = new Uint8Array(REMEMBERED);
+  /** Copies of all repetitions that are known to be lost, or GIVEN_UP. */
+  readonly #lostCopies = new Uint8Array(REMEMBERED);
   /** Which packet was repeated under which transport-wide sequence number. */
   readonly #tracedIndex = new Float64Array(TRACED).fill(-1);
   readonly #tracedSequence = new Uint16Array(TRACED);
@@ -94,23 +101,45 @@ export class Retransmitter {
     this.#timer?.cancel();
   }
 
-  /** Repeats what did not arrive, unless a repetition is on its way. */
-  onTransportFeedback({ baseSequence, count, arrivals }: TransportFeedback): void {
+  /**
+   * Repeats what did not arrive, unless a repetition is on its way. A packet whose repetitions get lost again and again is given up
+   * (but for NACKs): returns the extended sequence number of the newest such packet, -1 where there is none.
+   */
+  onTransportFeedback({ baseSequence, count, arrivals }: TransportFeedback): number {
+    let givenUp = -1;
     for (let i = 0; i < count; i++)
-      if (arrivals[i] === NOT_RECEIVED) this.#missing((baseSequence + i) & 0xffff);
+      if (arrivals[i] === NOT_RECEIVED)
+        givenUp = Math.max(givenUp, this.#missing((baseSequence + i) & 0xffff));
+    return givenUp;
   }
 
-  #missing(transportSequence: number): void {
+  /** Returns the packet's extended sequence number where it is given up now, else -1. */
+  #missing(transportSequence: number): number {
     const trace = transportSequence % TRACED;
     const isRepetition = this.#tracedIndex[trace] !== -1 && this.#tracedSequence[trace] === transportSequence;
     const index = isRepetition ? this.#tracedIndex[trace]! : this.#spans.indexOf(transportSequence);
-    if (index === undefined) return;
+    if (index === undefined) return -1;
     if (isRepetition) this.#tracedIndex[trace] = -1;
     const slot = index % REMEMBERED;
     const isRepeated = this.#repeatedIndex[slot] === index;
-    if (isRepeated && !isRepetition) return;
+    if (isRepeated && !isRepetition) return -1;
+    if (isRepeated && this.#isGivenUp(slot)) return -1;
+    if (isRepeated && this.#losesCopy(slot)) return index;
     if (isRepeated && this.#copies[slot]! > 1) this.#copies[slot]! -= 1;
     else this.#repeat(index);
+    return -1;
+  }
+
+  #isGivenUp(slot: number): boolean {
+    return this.#lostCopies[slot] === GIVEN_UP;
+  }
+
+  /** True where that was one too many. */
+  #losesCopy(slot: number): boolean {
+    const lost = this.#lostCopies[slot]! + 1;
+    const most = this.#pacer.isWide ? SUSPICIOUS_COPIES : HOPELESS_COPIES;
+    this.#lostCopies[slot] = lost < most ? lost : GIVEN_UP;
+    return lost >= most;
   }
 
   #repeat(index: number): RepairOutcome {
@@ -123,6 +152,7 @@ export class Retransmitter {
     this.payloadBytes += bytes;
     const copies = this.#rtx === undefined ? 1 : this.copies;
     const slot = index % REMEMBERED;
+    if (this.#repeatedIndex[slot] !== index) this.#lostCopies[slot] = 0;
     this.#repeatedIndex[slot] = index;
     this.#repeatedAtMs[slot] = this.#clock.monotonic();
     this.#copies[slot] = copies;

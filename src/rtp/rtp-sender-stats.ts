@@ -18,7 +18,7 @@ export interface RtpSenderStats {
   retransmittedBytes: number;
   /** Packets that the viewer asked for again. */
   nackedPackets: number;
-  /** Of these, packets that are not kept any more. */
+  /** Packets that are not kept any more when they are asked for, or whose repetitions got lost again and again. */
   unrepairablePackets: number;
   pictureLosses: number;
   fullIntraRequests: number;

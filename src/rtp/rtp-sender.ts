@@ -162,7 +162,9 @@ export class RtpSender implements RtcpHandler {
   }
 
   onTransportFeedback(feedback: TransportFeedback): void {
-    if (!this.#closed) this.#retransmitter.onTransportFeedback(feedback);
+    if (this.#closed) return;
+    const givenUp = this.#retransmitter.onTransportFeedback(feedback);
+    if (givenUp >= 0) this.#unrepairable(givenUp);
   }
 
   onPictureLoss(mediaSsrc: number): void {
@@ -253,7 +255,10 @@ export class RtpSender implements RtcpHandler {
     const index = this.#indexOf(sequence);
     if (index < this.#media.firstIndex) return;
     this.#nackedPackets += 1;
-    if (this.#retransmitter.repair(index) !== 'forgotten') return;
+    if (this.#retransmitter.repair(index) === 'forgotten') this.#unrepairable(index);
+  }
+
+  #unrepairable(index: number): void {
     this.#unrepairablePackets += 1;
     // What was lost before a key frame that is on its way does not matter any more.
     if (index >= this.#frames.keyframeIndex) this.#frames.refresh();

@@ -4,9 +4,9 @@
  * Fails above the bounds: median 80 ms to the first frame, 95th percentile 80 ms to the first packet of the key frame.
  */
 import type { LogLine } from '../cloud/agent-process.ts';
-import { startSite } from '../cloud/site.ts';
 import { launchBrowser, openViewerPage, type ViewerStatus } from '../e2e/support/browser.ts';
 import { median, quantile, table } from './support/figures.ts';
+import { startGopCamera } from './support/gop-camera.ts';
 
 const JOINS = Number(process.argv[2] ?? 30);
 const GOP_SECONDS = 4;
@@ -20,18 +20,7 @@ interface Join {
 }
 
 const browser = await launchBrowser();
-const site = await startSite({
-  cameras: {
-    front: {
-      source: { type: 'test' },
-      prewarm: true,
-      video: {
-        keyframeIntervalSeconds: GOP_SECONDS,
-        renditions: { high: { width: 1280, height: 720, fps: 30, bitrateKbps: 2500 } },
-      },
-    },
-  },
-});
+const site = await startGopCamera(GOP_SECONDS);
 const joins: Join[] = [];
 try {
   await site.masterConnected();

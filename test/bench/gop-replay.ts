@@ -6,8 +6,8 @@
  * 100 ms after a PLI (4 s GOP), no freeze counted.
  */
 import { launchBrowser, openViewerPage, type ViewerPage } from '../e2e/support/browser.ts';
-import { startSite, type Site } from '../cloud/site.ts';
-import { median, quantile, table } from './support/figures.ts';
+import { longestGap, median, quantile, table } from './support/figures.ts';
+import { randomPhase, startGopCamera } from './support/gop-camera.ts';
 
 const JOINS = Number(process.argv[2] ?? 10);
 const CASES = [
@@ -29,22 +29,6 @@ interface Join {
   freezes: number;
 }
 
-/** One camera at a time: two encoders and a decoder that catches up would share two cores. */
-function startCamera(gopSeconds: number): Promise<Site> {
-  return startSite({
-    cameras: {
-      front: {
-        source: { type: 'test' },
-        prewarm: true,
-        video: {
-          keyframeIntervalSeconds: gopSeconds,
-          renditions: { high: { width: 1280, height: 720, fps: 30, bitrateKbps: 2500 } },
-        },
-      },
-    },
-  });
-}
-
 /** Opens a viewer, watches it from its first picture on, and again from its asking for a picture on. */
 async function join(page: ViewerPage, gopSeconds: number): Promise<Join> {
   const id = await page.open('front');
@@ -54,7 +38,7 @@ async function join(page: ViewerPage, gopSeconds: number): Promise<Join> {
   const before = await page.figures(id);
   const watched = page.watchLag(id, WATCH_MS);
   await page.page.evaluate(askForPicture);
-  const times = (await watched).lags.map(({ at }) => at);
+  const asked = await watched;
   const { video } = await page.figures(id);
   await page.close(id);
   if (video.keyFramesDecoded === before.video.keyFramesDecoded)
@@ -63,14 +47,9 @@ async function join(page: ViewerPage, gopSeconds: number): Promise<Join> {
   return {
     firstPictureMs: seen.firstFrameAt - seen.connectedAt,
     liveMs: (live?.at ?? Infinity) - seen.connectedAt,
-    gapMs: Math.max(...times.slice(1).map((at, index) => at - (times[index] ?? at))),
+    gapMs: longestGap(asked.lags.map(({ at }) => at)),
     freezes: video.freezeCount,
   };
-}
-
-/** A random phase of the GOP is what is measured over: not a wait for something. */
-function randomPhase(gopSeconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * gopSeconds * 1000));
 }
 
 /** What is used of the page; the tests have no DOM types. */
@@ -149,7 +128,7 @@ const browser = await launchBrowser();
 try {
   for (const each of CASES) {
     const { gopSeconds } = each;
-    const site = await startCamera(gopSeconds);
+    const site = await startGopCamera(gopSeconds);
     try {
       await site.masterConnected();
       const page = await openViewerPage(browser, site.console.url, '?play=0');

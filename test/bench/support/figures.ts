@@ -27,3 +27,8 @@ export function table(header: readonly string[], rows: ReadonlyArray<readonly (s
 function round(figure: number): number {
   return Math.abs(figure) >= 100 ? Math.round(figure) : Math.round(figure * 10) / 10;
 }
+
+/** The longest time between two moments that follow each other; -Infinity where there are not two. */
+export function longestGap(times: readonly number[]): number {
+  return Math.max(...times.slice(1).map((at, index) => at - times[index]!));
+}

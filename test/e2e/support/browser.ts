@@ -249,7 +249,8 @@ async function watchLagInPage([id, durationMs, ...scripts]: readonly [
     frame.close();
     return strip ? { at, lagMs: millisecondsSince(strip.captureMs, shownAt) } : undefined;
   };
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
+    setTimeout(() => reject(new Error('the picture stands still')), durationMs + 15_000);
     let until = Infinity;
     const look = (now: number) => {
       until = Math.min(until, now + durationMs);

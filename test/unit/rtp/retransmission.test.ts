@@ -170,6 +170,30 @@ test('of a repetition that went twice, one may be lost', () => {
   assert.deepEqual(viewer.repaired, [first, first, first, first]);
 });
 
+test('a packet whose repetitions get lost again and again is given up for a replay', () => {
+  const camera = new TestCamera();
+  const watching = watch(camera);
+  const { viewer, sender } = watching;
+  sender.start();
+  sender.setLink(0, 0);
+  camera.gop(5);
+  const sent = viewer.datagrams.length;
+  const [first] = viewer.packets.keys();
+  for (const lost of [[0], [sent, sent + 1], [sent + 2, sent + 3]]) {
+    assert.equal(sender.stats().replays, 0);
+    reportLost(watching, lost);
+    camera.clock.advance(10);
+  }
+  assert.deepEqual(viewer.repaired, [first, first, first, first]);
+  assert.equal(sender.stats().unrepairablePackets, 1);
+  camera.clock.advance(100);
+  assert.deepEqual(frameNumbers(viewer).slice(-6), range(1, 6));
+  reportLost(watching, [sent + 3]);
+  assert.equal(viewer.repaired.length, 4, 'feedback brings no more repetitions');
+  nack(watching, [first!]);
+  assert.equal(viewer.repaired.length, 5, 'a NACK does');
+});
+
 test('a storm of NACKs cannot make it send more than its rate', () => {
   const camera = new TestCamera();
   const { viewer, sender } = watch(camera, { paceKbps: 1000 });
