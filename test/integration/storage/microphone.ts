@@ -6,10 +6,12 @@ import { test } from 'node:test';
 import { testVideoGraph } from '../../../src/camera/test-source.ts';
 import { isObject, valueAt } from '../../../src/config/layers.ts';
 import type { Site } from '../../cloud/site.ts';
-import type { RecordedUnit } from '../../cloud/storage/recorded-media.ts';
+import type { RecordedMedia, RecordedUnit } from '../../cloud/storage/recorded-media.ts';
 import { FPS, HIGH, largest, startRecordedSite, summary, verdict } from '../../support/recorded-site.ts';
 import { childPids, commandLine } from '../camera/support/processes.ts';
 
+/** One a second. */
+const BEEPS = 4;
 const REASON = ['state', 'reported', 'cameras', 'front', 'reason'];
 const FFMPEG = join(import.meta.dirname, '../camera/support/ffmpeg-with-devices.sh');
 
@@ -38,7 +40,7 @@ export function recordsThroughSilence(): void {
     });
     const media = site.cloud.storage.media(channelName);
     try {
-      await media.lasting(4, 20_000);
+      await heard(media);
       // Between two beeps: what is cut off, a decoder lets fade at the next sound, which would count as one more.
       while (!isSilence(media.audio.at(-1))) await media.more('audio', 1);
       rmSync(graph);
@@ -50,13 +52,15 @@ export function recordsThroughSilence(): void {
       writeFileSync(graph, MICROPHONE);
       const backAtMs = Date.now();
       await reported(site, /^$/);
-      await media.more('video', 4 * FPS);
+      await heard(media);
       const judged = await verdict(site, channelName);
       const beeps = judged.beepAfterFlashMs.length;
       t.diagnostic(summary(judged));
       assert.deepEqual(judged.tracks, ['h264', 'opus']);
       assert.deepEqual(judged.steps, []);
-      assert.ok(beeps >= 6 && beeps < judged.seconds - 2, `${beeps} beeps in ${judged.seconds} s`);
+      // A beep that has begun before the sound does not count.
+      const isHeard = beeps >= 2 * BEEPS - 2 && beeps < judged.seconds - 2;
+      assert.ok(isHeard, `${beeps} beeps in ${judged.seconds} s`);
       assert.ok(
         largest(judged.beepAfterFlashMs) <= 40,
         `${judged.beepAfterFlashMs.map(Math.round).join()} ms`,
@@ -74,6 +78,17 @@ export function recordsThroughSilence(): void {
       rmSync(folder, { recursive: true });
     }
   });
+}
+
+/** Resolves when some more beeps are recorded to their end: a microphone's program takes as long to start as the machine lets it. */
+async function heard(media: RecordedMedia): Promise<void> {
+  let isBeep = false;
+  for (let beeps = 0; beeps < BEEPS;) {
+    await media.more('audio', 1);
+    const wasBeep = isBeep;
+    isBeep = !isSilence(media.audio.at(-1));
+    if (wasBeep && !isBeep) beeps += 1;
+  }
 }
 
 /** Opus needs but a byte or two for it. */
