@@ -121,10 +121,8 @@ export class FrameSender implements FrameSink {
       this.#adoptNextStream(stream);
       this.#goOnFrom(frame);
     } else if (frame.keyframe && (this.#mode === 'waiting' || this.#isOvertaken)) this.#goOnFrom(frame);
-    if (this.#mode !== 'live') {
-      if (this.#mode === 'waiting') this.skippedFrames += 1;
-      return;
-    }
+    if (this.#mode === 'waiting') this.skippedFrames += 1;
+    if (this.#mode !== 'live') return;
     if (this.#refreshWanted && !frame.keyframe && this.#nextFrame === frame.index && this.#tryRefresh())
       return;
     this.#advance(HEAD_PACKETS);
@@ -164,10 +162,7 @@ export class FrameSender implements FrameSink {
     let left = mostPackets;
     while (left > 0 && this.#mode === 'live' && this.#nextFrame < stream.nextIndex) {
       const frame = stream.frame(this.#nextFrame);
-      if (frame === undefined || this.#isTooLate(frame)) {
-        this.#mode = 'waiting';
-        return;
-      }
+      if (frame === undefined || this.#isTooLate(frame)) return this.#giveUp();
       if (this.#isReplaying && this.#pacer.isHeld && !frame.keyframe)
         return this.#pacer.waitForRelease(() => this.#replay());
       const from = this.#nextPayload;
@@ -181,6 +176,14 @@ export class FrameSender implements FrameSink {
       if (isWhole && this.#nextFrame === this.#replayEnd) this.#replayedUntilMs = this.#clock.monotonic();
       if (isWhole && frame.keyframe && this.keyframesOnly && stream.isVideo) this.#mode = 'waiting';
     }
+  }
+
+  /** What is left of the GOP is not sent. Where another rendition is waited for, its old pictures are better than none. */
+  #giveUp(): void {
+    this.#mode = 'waiting';
+    if (!this.#nextStream?.gop) return;
+    this.#adoptNextStream(this.#nextStream);
+    this.#begin();
   }
 
   /** The link cannot carry this stream: the viewer gets the beginning of each GOP, and stays near the live edge. */

@@ -46,7 +46,8 @@ test('feedback that does not come is not waited for: the rest goes with care', (
   assert.deepEqual(frameNumbers(viewer), range(1, camera.units.length));
 });
 
-test('what is left is not sent where another rendition is known to suit the link', () => {
+/** A camera with another rendition beside it, a tenth of its size; `both` captures a frame of each. */
+function ladder() {
   const camera = new TestCamera();
   const small = new MediaStream({ codec: 'h264', clock: camera.clock });
   const other = new TestCamera();
@@ -54,11 +55,18 @@ test('what is left is not sent where another rendition is known to suit the link
     small.push({ ...other.unit(keyframe, keyframe ? 800 : 200), captureTimeMs: camera.clock.now() });
     camera.capture(keyframe);
   };
-  const { viewer, sender, pacer } = watch(camera);
-  for (const deltas of [50, 40]) {
+  const gop = (deltas: number) => {
     both(true);
     for (let i = 0; i < deltas; i++) both(false);
-  }
+  };
+  return { camera, small, both, gop };
+}
+
+test('what is left is not sent where another rendition is known to suit the link', () => {
+  const { camera, small, gop } = ladder();
+  const { viewer, sender, pacer } = watch(camera);
+  gop(50);
+  gop(40);
   pacer.hold(HOLD_MS);
   sender.start();
   // It takes a second at this rate, and the next key frame is due in 400 ms.
@@ -84,4 +92,20 @@ test('a viewer that pauses before anything is known begins anew', () => {
   pacer.release();
   camera.clock.advance(10);
   assert.deepEqual(frameNumbers(viewer), [1, ...range(1, 11)]);
+});
+
+test('a link that has become too small for the picture is not left idle until the next key frame', () => {
+  const { camera, small, both, gop } = ladder();
+  const { viewer, sender, pacer } = watch(camera, { paceKbps: 2000 });
+  sender.start();
+  gop(99);
+  gop(60);
+  // 400 kbps of picture, and 40 of the small one, whose 61 pictures would take 3 s: its next key frame is due in 1.6.
+  pacer.rateKbps = 35;
+  sender.switchTo(small);
+  const before = viewer.frames().length;
+  for (let i = 0; i < 30; i++) both(false);
+  const sizes = viewer.frames().map(({ data }) => data.length);
+  assert.equal(sender.stream, small);
+  assert.ok(sizes.slice(before).filter((bytes) => bytes === 200).length > 5, sizes.slice(before).join());
 });
