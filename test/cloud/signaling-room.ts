@@ -78,8 +78,8 @@ export class SignalingRoom implements Router {
   #toMaster(from: SignalingSession, message: ClientMessage): void {
     if (message.recipientClientId) throw invalid('a viewer must not name a recipient');
     if (this.#master?.open) {
-      this.#master.deliver(message.action, message.messagePayload, from.clientId);
       this.#record(from, message, 'delivered');
+      this.#master.deliver(message.action, message.messagePayload, from.clientId);
       return;
     }
     if (this.#held.length >= MAX_HELD)
@@ -102,8 +102,8 @@ export class SignalingRoom implements Router {
     if (!ID.test(recipientClientId)) throw invalid('recipientClientId is not valid');
     const viewer = this.viewers.get(recipientClientId);
     if (!viewer) throw new RefusedMessage(404, 'ResourceNotFoundException', 'The recipient is not connected');
-    viewer.deliver(message.action, message.messagePayload, '');
     this.#record(from, message, 'delivered');
+    viewer.deliver(message.action, message.messagePayload, '');
   }
 
   /** In the order they came; a viewer that left meanwhile is not looked for, as at AWS. */
@@ -111,8 +111,8 @@ export class SignalingRoom implements Router {
     const held = this.#held;
     this.#held = [];
     for (const { from, message } of held) {
-      this.#master?.deliver(message.action, message.messagePayload, from.clientId);
       this.#record(from, message, 'late');
+      this.#master?.deliver(message.action, message.messagePayload, from.clientId);
     }
   }
 
@@ -122,6 +122,7 @@ export class SignalingRoom implements Router {
     this.#record(held.from, held.message, 'expired');
   }
 
+  /** Before it is delivered: what the receiver does comes later than the event's time. */
   #record(from: SignalingSession, message: ClientMessage, outcome: MessageEvent['outcome']): void {
     this.#context.events.add({
       type: 'message',

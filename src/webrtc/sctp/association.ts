@@ -125,6 +125,11 @@ export class Association {
     this.#established?.resets.reset(streamId);
   }
 
+  /** Something has come on a stream that the peer had ended: it knows that we have, too. */
+  streamReused(streamId: number): void {
+    this.#established?.resets.reused(streamId);
+  }
+
   /** Tells the peer that it is over. */
   abort(fault: string): void {
     if (this.#closed) return;

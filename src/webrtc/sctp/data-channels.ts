@@ -30,8 +30,6 @@ interface Open {
   isOwnReset: boolean;
   isPeerReset: boolean;
   isResetAsked: boolean;
-  /** For the next channel on this stream. */
-  early: Message[];
 }
 
 /** Browsers begin by themselves; who does not is asked after so long. */
@@ -39,7 +37,6 @@ const PEER_BEGINS_MS = 1_000;
 /** Of all channels of a viewer; beyond it `send` refuses. */
 const MAX_MEMORY_BYTES = 1024 * 1024;
 const MAX_CHANNELS = 512;
-const MAX_EARLY = 16;
 /** RFC 9260 has no empty user message (RFC 8831 section 6.6). */
 const EMPTY = Buffer.alloc(1);
 
@@ -127,14 +124,14 @@ export class DataChannels {
 
   #add(streamId: number, channel: DataChannel, isAcknowledged: boolean): void {
     const states = { isClosing: false, isOwnReset: false, isPeerReset: false, isResetAsked: false };
-    this.#open.set(streamId, { channel, isAcknowledged, ...states, early: [] });
+    this.#open.set(streamId, { channel, isAcknowledged, ...states });
     this.#ids.set(channel, streamId);
   }
 
   #received(message: Message): void {
     const { streamId, protocol, data } = message;
+    if (this.#open.get(streamId)?.isPeerReset) this.#association.streamReused(streamId);
     const open = this.#open.get(streamId);
-    if (open?.isPeerReset) return this.#keep(open, message);
     if (protocol === PROTOCOL.control) return this.#control(streamId, data);
     if (!open || open.isClosing) return;
     open.isAcknowledged = true;
@@ -142,11 +139,6 @@ export class DataChannels {
     else if (protocol === PROTOCOL.binary) open.channel.onMessage(data);
     else if (protocol === PROTOCOL.emptyText) open.channel.onMessage('');
     else if (protocol === PROTOCOL.emptyBinary) open.channel.onMessage(Buffer.alloc(0));
-  }
-
-  /** The peer knows already that the old channel is closed and opens another in its place. */
-  #keep(open: Open, message: Message): void {
-    if (open.early.length < MAX_EARLY) open.early.push({ ...message, data: Buffer.from(message.data) });
   }
 
   #control(streamId: number, data: Buffer): void {
@@ -217,16 +209,15 @@ export class DataChannels {
     }
   }
 
-  #remove(streamId: number, { channel, early }: Open): void {
+  #remove(streamId: number, { channel }: Open): void {
     this.#open.delete(streamId);
     this.#ids.delete(channel);
     channel.onClose();
-    for (const message of early) this.#received(message);
   }
 
   #closed(fault: string | undefined): void {
     this.#begin?.cancel();
-    for (const [streamId, open] of this.#open) this.#remove(streamId, { ...open, early: [] });
+    for (const [streamId, open] of this.#open) this.#remove(streamId, open);
     for (const channel of this.#waiting.splice(0)) channel.onClose();
     this.#options.onClosed(fault);
   }

@@ -61,6 +61,11 @@ export class StreamReset {
     this.#ask();
   }
 
+  /** The peer may use a stream anew only when both have ended it: it has done what we asked for, and its answer is lost or late. */
+  reused(streamId: number): void {
+    if (this.#request?.streamIds.includes(streamId)) this.#performed(this.#request);
+  }
+
   /** Takes a RE-CONFIG chunk. */
   onChunk(body: Buffer): void {
     for (const { type, value } of readParameters(body)) {
@@ -114,9 +119,13 @@ export class StreamReset {
       request.isDeferred = true;
       return this.#repeatLater(request);
     }
+    this.#performed(request);
+  }
+
+  #performed({ streamIds }: Request): void {
     this.#timer?.cancel();
     this.#request = undefined;
-    this.#options.onOwnReset(request.streamIds);
+    this.#options.onOwnReset(streamIds);
     this.#ask();
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readParameters, writeParameter } from '../../../src/webrtc/sctp/packet.ts';
 import { StreamReset } from '../../../src/webrtc/sctp/stream-reset.ts';
+import { ChannelPair, RELIABLE } from '../../support/channel-pair.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 const CHUNK_HEADER_BYTES = 4;
@@ -52,4 +53,26 @@ test('a stream that is ended while a packet is missing is asked for again until 
   clock.advance(1_000);
   assert.deepEqual(peer.ended, [4]);
   assert.equal(peer.requests, 2);
+});
+
+test('a channel in the place of a closed one loses nothing, whatever was lost when that one was closed', () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const pair = new ChannelPair({}, seed);
+    const first = pair.viewer.create({ label: 'first', ...RELIABLE });
+    pair.until(() => pair.atDevice.length === 1);
+    const received: unknown[] = [];
+    pair.onChannel = (channel) => {
+      channel.onMessage = (message) => received.push(message);
+    };
+    const sent = Array.from({ length: 100 }, (_, i) => `message ${i}`);
+    first.onClose = () => {
+      pair.path.loss = 0;
+      const second = pair.viewer.create({ label: 'second', ...RELIABLE });
+      for (const message of sent) second.send(message);
+    };
+    pair.path.loss = 0.3;
+    first.close();
+    pair.until(() => received.length === sent.length);
+    assert.deepEqual(received, sent);
+  }
 });
