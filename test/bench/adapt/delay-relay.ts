@@ -23,7 +23,7 @@ function later(socket: Socket, send: () => void, waitedMs = 0): void {
   const dueMs = performance.now() + waitedMs + delayMs + (Math.random() - 0.5) * jitterMs;
   const atMs = Math.max(dueMs, lastAtMs.get(socket) ?? 0);
   lastAtMs.set(socket, atMs);
-  setTimeout(send, atMs - performance.now());
+  setTimeout(send, Math.max(0, atMs - performance.now()));
 }
 
 front.on('message', (packet, from) => {
