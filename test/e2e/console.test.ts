@@ -78,9 +78,19 @@ describe('the console', () => {
           await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'),
         );
         assert.ok(overflow <= 0, `${name} on a ${device} is ${overflow} pixels too wide`);
+        assert.deepEqual(await cutFigures(), [], `${name} on a ${device}`);
       }
     }
     await page.setViewportSize(DESKTOP);
+  }
+
+  /** Main figures that do not fit their place. */
+  function cutFigures(): Promise<string[]> {
+    return viewer.page
+      .locator('.figures dd:first-of-type:visible')
+      .evaluateAll((all) =>
+        all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent),
+      );
   }
 
   async function seriousFindings(): Promise<string[]> {
