@@ -1,5 +1,5 @@
-import { networkInterfaces } from 'node:os';
 import { aborted, type Clock } from './clock.ts';
+import { networkInterfaces } from './network-interfaces.ts';
 
 const POLL_MS = 1_000;
 

@@ -1,5 +1,6 @@
-import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
+import type { NetworkInterfaceInfo } from 'node:os';
 import type { Clock, Timer } from '../../runtime/clock.ts';
+import { networkInterfaces } from '../../runtime/network-interfaces.ts';
 
 export interface LocalAddress {
   address: string;

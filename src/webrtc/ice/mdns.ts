@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces } from '../../runtime/network-interfaces.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import { canonicalAddress } from './stun.ts';
 
