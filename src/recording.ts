@@ -12,7 +12,7 @@ import type { SignalingStatus } from './signaling/signaling-status.ts';
 import type { Renditions } from './webrtc/renditions.ts';
 import type { IceServer, SecureTransport } from './webrtc/secure-transport.ts';
 import { StorageSession } from './webrtc/storage-session.ts';
-import type { StorageGap, StorageStatus } from './webrtc/storage-status.ts';
+import { KEPT_MS, type StorageGap, type StorageStatus } from './webrtc/storage-status.ts';
 
 /** The signaling of the camera's channel, as far as recording needs it. */
 export interface RecordingSignaling {
@@ -43,8 +43,7 @@ export interface RecordingOptions {
   log: Log;
 }
 
-/** What is kept for a session that has to begin anew; at 1 Mbps some 4 MB. */
-const HISTORY_MS = 30_000;
+/** For KEPT_MS, some 4 MB at 1 Mbps. */
 const HISTORY_BYTES = 16 * 1024 * 1024;
 const BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
 /** The storage side names no client. */
@@ -66,7 +65,7 @@ export class Recording {
     const { channelName, config, rendition, storage, signaling, clock } = options;
     this.#options = options;
     this.#rendition = rendition;
-    const kept = { clock, historyMs: HISTORY_MS, historyBytes: HISTORY_BYTES };
+    const kept = { clock, historyMs: KEPT_MS, historyBytes: HISTORY_BYTES };
     this.#video = new MediaStream({ codec: 'h264', ...kept });
     this.#audio = new MediaStream({ codec: 'opus', ...kept });
     const { createTransport, iceServers, onGap, onStatus, random, log } = options;
@@ -101,8 +100,8 @@ export class Recording {
 
   /** For metrics. */
   get condition(): RecordingCondition {
-    const { status, counters } = this.session;
-    return { isRecording: status.state === 'recording', ...counters, sentBytes: this.session.sentBytes };
+    const { status, counters, gaps, sentBytes } = this.session;
+    return { isRecording: status.state === 'recording', ...counters, gaps: gaps.count, sentBytes };
   }
 
   push(track: string, unit: AccessUnit): void {

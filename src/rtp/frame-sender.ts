@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Frame, FrameSink, MediaStream } from './media-stream.ts';
 import type { Pacer } from './pacer.ts';
 import type { PacketOutput } from './packet-output.ts';
+import type { RecordedFrom } from './recorded-losses.ts';
 import type { RtpTimeline } from './rtp-timeline.ts';
 import type { SentSpans } from './sent-spans.ts';
 
@@ -15,6 +16,9 @@ const OVERTAKEN_MS = 100;
 const MAX_BEHIND_MS = 400;
 /** Each viewer gets so much of a picture before any gets more: a whole key frame takes a millisecond a viewer. */
 const HEAD_PACKETS = 4;
+
+/** A recorder's sound catches up with so many packets each time one is captured: it is not paced, nor repeated. */
+const SOUND_CATCH_UP_PACKETS = 2;
 
 /** stopped: sends nothing; waiting: for a key frame; live: each frame as it comes, after a replay if there is one. */
 type Mode = 'stopped' | 'waiting' | 'live';
@@ -53,8 +57,9 @@ export class FrameSender implements FrameSink {
   /** When the last replay's last frame had left. */
   #replayedUntilMs = -Infinity;
   #replayedAtMs = -Infinity;
-  /** Set for a recorder, which gets each frame once and with its own time. */
-  readonly #recordFromMs: number | undefined;
+  readonly #record: RecordedFrom | undefined;
+  /** When the last frame that was begun had been pushed. */
+  #begunMs = 0;
   /** The viewer needs a picture that it could not be given at once. */
   #refreshWanted = false;
   /** Timestamp of the frame that is being sent in parts. */
@@ -67,7 +72,7 @@ export class FrameSender implements FrameSink {
     timeline: RtpTimeline,
     pacer: Pacer,
     clock: Clock,
-    recordFromMs?: number,
+    record?: RecordedFrom,
   ) {
     this.stream = stream;
     this.#output = output;
@@ -75,7 +80,7 @@ export class FrameSender implements FrameSink {
     this.#timeline = timeline;
     this.#clock = clock;
     this.#pacer = pacer;
-    this.#recordFromMs = recordFromMs;
+    this.#record = record;
   }
 
   get paused(): boolean {
@@ -110,8 +115,7 @@ export class FrameSender implements FrameSink {
 
   /** Gives the viewer a decodable picture as soon as the budget allows: by replay, or by the next key frame. */
   refresh(): void {
-    if (!this.stream.isVideo || this.#mode !== 'live' || this.#isReplaying) return;
-    if (this.#recordFromMs !== undefined) return;
+    if (this.#record || !this.stream.isVideo || this.#mode !== 'live' || this.#isReplaying) return;
     if (!this.#tryRefresh()) this.#refreshWanted = true;
   }
 
@@ -125,11 +129,11 @@ export class FrameSender implements FrameSink {
     if (this.#mode !== 'live') return;
     if (this.#refreshWanted && !frame.keyframe && this.#nextFrame === frame.index && this.#tryRefresh())
       return;
-    this.#advance(HEAD_PACKETS);
+    this.#advance(this.#record && !stream.isVideo ? SOUND_CATCH_UP_PACKETS : HEAD_PACKETS);
   }
 
   afterFrame(): void {
-    this.#advance();
+    if (!this.#record || this.stream.isVideo) this.#advance();
   }
 
   get #isReplaying(): boolean {
@@ -138,7 +142,7 @@ export class FrameSender implements FrameSink {
 
   /** What is left of the old GOP is not needed any more where a key frame is there, but by a recorder. */
   get #isOvertaken(): boolean {
-    if (this.#recordFromMs !== undefined) return false;
+    if (this.#record) return false;
     const next = this.stream.frame(this.#nextFrame);
     const waitedMs = next === undefined ? 0 : this.#clock.monotonic() - next.pushedAtMs;
     return this.#isReplaying || waitedMs > OVERTAKEN_MS;
@@ -161,15 +165,17 @@ export class FrameSender implements FrameSink {
     const { stream } = this;
     let left = mostPackets;
     while (left > 0 && this.#mode === 'live' && this.#nextFrame < stream.nextIndex) {
-      const frame = stream.frame(this.#nextFrame);
+      const frame = stream.frame(this.#nextFrame) ?? this.#skipToKept();
       if (frame === undefined || this.#isTooLate(frame)) return this.#giveUp();
       if (this.#isReplaying && this.#pacer.isHeld && !frame.keyframe)
         return this.#pacer.waitForRelease(() => this.#replay());
       const from = this.#nextPayload;
-      const to = Math.min(from + left, stream.isVideo ? this.#affordable(frame, from) : frame.payloads.count);
+      const { count, lengths } = frame.payloads;
+      const isPaced = stream.isVideo && !(this.#pacer.isWide && frame.index === stream.nextIndex - 1);
+      const to = Math.min(from + left, isPaced ? this.#pacer.affordable(lengths, from, count) : count);
       if (to === from) return this.#pacer.wait(() => this.#advance());
       left -= to - from;
-      const isWhole = to === frame.payloads.count;
+      const isWhole = to === count;
       this.#sendPart(frame, from, to);
       this.#nextPayload = isWhole ? 0 : to;
       if (isWhole) this.#nextFrame += 1;
@@ -188,23 +194,12 @@ export class FrameSender implements FrameSink {
 
   /** The link cannot carry this stream: the viewer gets the beginning of each GOP, and stays near the live edge. */
   #isTooLate(frame: Frame): boolean {
-    if (this.#isReplaying || frame.keyframe || this.#nextPayload > 0) return false;
-    if (this.#recordFromMs !== undefined) return false;
+    if (this.#record || this.#isReplaying || frame.keyframe || this.#nextPayload > 0) return false;
     // What came during a replay has waited for that, not for the link.
     const waitedFromMs = Math.max(frame.pushedAtMs, this.#replayedUntilMs);
     const isTooLate = this.#clock.monotonic() - waitedFromMs > MAX_BEHIND_MS;
     if (isTooLate) this.skippedFrames += this.stream.nextIndex - frame.index;
     return isTooLate;
-  }
-
-  /** One past the last payload that may leave now. */
-  #affordable(frame: Frame, from: number): number {
-    const { count, lengths } = frame.payloads;
-    if (this.#pacer.isWide && frame.index === this.stream.nextIndex - 1) return count;
-    let allowance = this.#pacer.allowance;
-    let to = from;
-    while (to < count && allowance > 0) allowance -= lengths[to++]!;
-    return to;
   }
 
   #sendPart(frame: Frame, from: number, to: number): void {
@@ -227,6 +222,7 @@ export class FrameSender implements FrameSink {
       ? this.#timeline.replayed(this.#replayEnd - 1 - frame.index)
       : this.#timeline.live(frame.captureTimeMs, frame.pushedAtMs);
     this.frames += 1;
+    this.#begunMs = frame.pushedAtMs;
     this.lastFrameAtMs = this.#clock.now();
     this.firstFrameAtMs ??= this.#clock.monotonic();
     if (!frame.keyframe) return;
@@ -237,17 +233,20 @@ export class FrameSender implements FrameSink {
 
   /** A viewer that has nothing yet: any picture is better than none, so only the GOP's being whole counts. */
   #begin(): void {
-    this.#goOn(this.stream.nextIndex);
-    if (this.#recordFromMs !== undefined) this.#catchUp(this.#recordFromMs);
-    else if (this.stream.isVideo && !this.#startReplay()) this.#mode = 'waiting';
+    const { stream } = this;
+    const start = this.#record && stream.startFor(this.#record.fromMs);
+    this.#goOn(start ?? stream.nextIndex);
+    if (!stream.isVideo || (!this.#record && this.#startReplay())) return;
+    if (start === undefined) this.#mode = 'waiting';
+    this.#advance();
   }
 
-  #catchUp(fromMs: number): void {
-    const start = this.stream.startFor(fromMs);
-    if (start !== undefined) {
-      this.#goOn(start);
-      this.#advance();
-    } else if (this.stream.isVideo) this.#mode = 'waiting';
+  /** A recorder's frames were dropped before a link too slow let them leave: it goes on with the oldest that are kept. */
+  #skipToKept(): Frame | undefined {
+    const first = this.#record && this.stream.oldestKeyframe;
+    if (first) this.#record?.onSkipped(this.#begunMs, first.pushedAtMs);
+    if (first) this.#goOnFrom(first);
+    return first;
   }
 
   #tryRefresh(): boolean {

@@ -84,9 +84,26 @@ export class MediaStream {
     return this.#next;
   }
 
+  /** Index of the oldest frame that is kept. */
+  get oldestIndex(): number {
+    return this.#oldest;
+  }
+
+  get oldestKeyframe(): Frame | undefined {
+    return this.#frames.get(this.startFor(-Infinity) ?? -1);
+  }
+
   /** Payload bytes kept. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Of the payloads that are kept; undefined for less than a second of them. */
+  get kbps(): number | undefined {
+    const from = this.#frames.get(this.#oldest);
+    const to = this.#frames.get(this.#next - 1);
+    const ms = from && to ? to.pushedAtMs - from.pushedAtMs : 0;
+    return ms < 1_000 ? undefined : (8 * this.#bytes) / ms;
   }
 
   /** The current GOP where it is whole and can be replayed; always undefined for audio. */

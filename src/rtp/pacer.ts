@@ -58,6 +58,14 @@ export class Pacer {
     return this.#allowance;
   }
 
+  /** Of packets that long, `from` … `count - 1`: one past the last that may leave now. */
+  affordable(lengths: ArrayLike<number>, from: number, count: number): number {
+    let { allowance } = this;
+    let to = from;
+    while (to < count && allowance > 0) allowance -= lengths[to++]!;
+    return to;
+  }
+
   /** Calls `resume` once something may leave again; a later call replaces an earlier one. */
   wait(resume: () => void): void {
     const waitMs = Math.max(MIN_WAIT_MS, (-this.#allowance * 8) / this.#rateKbps);

@@ -30,8 +30,8 @@ const MAX_PADDING = 64;
 /** Header, extensions and SRTP, about. */
 const PADDING_OVERHEAD_BYTES = 36;
 
-/** What became of a request for one packet. */
-export type RepairOutcome = 'sent' | 'skipped' | 'forgotten';
+/** What became of a request for one packet; skipped: a repetition is on its way; refused: the link is not thought to carry it. */
+export type RepairOutcome = 'sent' | 'skipped' | 'refused' | 'forgotten';
 
 /**
  * Repeats what was lost from the streams' plaintext history, over RTX (RFC 4588) where the peer has it, else by repeating the
@@ -147,7 +147,7 @@ export class Retransmitter {
     const frame = found?.stream.frame(found.frameIndex);
     if (found === undefined || frame === undefined) return 'forgotten';
     const bytes = frame.payloads.lengths[found.payload]!;
-    if (!this.#admit(bytes)) return 'skipped';
+    if (!this.#admit(bytes)) return 'refused';
     this.packets += 1;
     this.payloadBytes += bytes;
     const copies = this.#rtx === undefined ? 1 : this.copies;

@@ -5,6 +5,7 @@ import { RepairPlan } from './congestion/repair-plan.ts';
 import { FrameSender } from './frame-sender.ts';
 import type { MediaStream } from './media-stream.ts';
 import { PacketOutput, type ViewerTransport } from './packet-output.ts';
+import { RecordedLosses, type LossListener } from './recorded-losses.ts';
 import { Retransmitter } from './retransmitter.ts';
 import { buildGoodbye, buildSenderReport, compactNtpTime } from './rtcp-build.ts';
 import type { ReportBlock, RtcpHandler, TransportFeedback } from './rtcp-types.ts';
@@ -37,6 +38,8 @@ export interface RtpSenderOptions {
    * frame once, with its own time. A lost picture is then mended by the next key frame, not by a replay.
    */
   recordFromMs?: number | undefined;
+  /** Told of what such a receiver could not be given. */
+  onLost?: LossListener | undefined;
 }
 
 /**
@@ -54,6 +57,9 @@ export class RtpSender implements RtcpHandler {
   readonly #frames: FrameSender;
   readonly #retransmitter: Retransmitter;
   readonly #repairPlan = new RepairPlan();
+  readonly #spans: SentSpans;
+  /** Of a receiver that records. */
+  readonly #losses: RecordedLosses | undefined;
   readonly #extensions: HeaderExtensions;
   readonly #playoutDelayExtension: number | undefined;
   #playoutDelayMs = 0;
@@ -72,7 +78,7 @@ export class RtpSender implements RtcpHandler {
 
   /** Sends nothing before `start()`. Fails where an SSRC was used before under the transport's keys. */
   constructor(stream: MediaStream, options: RtpSenderOptions) {
-    const { clock, random, transport, rtx, extensions = {}, recordFromMs } = options;
+    const { clock, random, transport, rtx, extensions = {}, recordFromMs, onLost } = options;
     const { pacer } = transport;
     const output = (ssrc: number, payloadType: number, blockBytes: number) => {
       const markFrameEnd = stream.isVideo;
@@ -100,8 +106,10 @@ export class RtpSender implements RtcpHandler {
       this.#rtx = output(this.rtxSsrc, rtx.payloadType, SMALL_BLOCK_BYTES);
     }
     const spans = new SentSpans(stream);
+    this.#spans = spans;
+    if (recordFromMs !== undefined) this.#losses = new RecordedLosses(stream, clock, recordFromMs, onLost);
     this.#timeline = new RtpTimeline(this.#clockRate, random.uint32());
-    this.#frames = new FrameSender(stream, this.#media, spans, this.#timeline, pacer, clock, recordFromMs);
+    this.#frames = new FrameSender(stream, this.#media, spans, this.#timeline, pacer, clock, this.#losses);
     this.#retransmitter = new Retransmitter(this.#media, this.#rtx, spans, clock, pacer);
   }
 
@@ -170,6 +178,7 @@ export class RtpSender implements RtcpHandler {
   onPictureLoss(mediaSsrc: number): void {
     if (mediaSsrc !== this.ssrc) return;
     this.#pictureLosses += 1;
+    this.#losses?.onPictureLoss();
     // Within a round trip, the request was made before the last key frame arrived.
     if (this.#clock.monotonic() - this.#frames.keyframeAtMs < (this.#roundTripMs ?? 0)) return;
     this.#frames.refresh();
@@ -180,6 +189,7 @@ export class RtpSender implements RtcpHandler {
     if (mediaSsrc !== this.ssrc || sequence === this.#intraRequest) return;
     this.#intraRequest = sequence;
     this.#fullIntraRequests += 1;
+    this.#losses?.onPictureLoss();
     this.#frames.refresh();
   }
 
@@ -202,6 +212,7 @@ export class RtpSender implements RtcpHandler {
 
   /** Sends a sender report (RFC 3550 section 6.4.1); to be called every few seconds. */
   report(): void {
+    this.#losses?.settle();
     if (this.#closed || this.#media.packets === 0) return;
     const wallClockMs = this.#clock.now();
     const rtpTimestamp = this.#timeline.at(wallClockMs) >>> 0;
@@ -213,6 +224,7 @@ export class RtpSender implements RtcpHandler {
   close(): void {
     if (this.#closed) return;
     this.pause();
+    this.#losses?.close();
     this.#retransmitter.close();
     this.#closed = true;
     const ssrcs = this.rtxSsrc === undefined ? [this.ssrc] : [this.ssrc, this.rtxSsrc];
@@ -255,10 +267,13 @@ export class RtpSender implements RtcpHandler {
     const index = this.#indexOf(sequence);
     if (index < this.#media.firstIndex) return;
     this.#nackedPackets += 1;
-    if (this.#retransmitter.repair(index) === 'forgotten') this.#unrepairable(index);
+    const outcome = this.#retransmitter.repair(index);
+    if (outcome === 'forgotten') this.#unrepairable(index);
+    else this.#losses?.onAsked(index, this.#spans.find(index)?.frameIndex, outcome);
   }
 
   #unrepairable(index: number): void {
+    this.#losses?.onAsked(index, this.#spans.find(index)?.frameIndex, 'forgotten');
     this.#unrepairablePackets += 1;
     // What was lost before a key frame that is on its way does not matter any more.
     if (index >= this.#frames.keyframeIndex) this.#frames.refresh();

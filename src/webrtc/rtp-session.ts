@@ -13,6 +13,7 @@ import type { LocalTrack } from './answer.ts';
 import type { AcceptedRtp } from './negotiate.ts';
 import type { SecureTransport, SrtpSessionKeys } from './secure-transport.ts';
 import type { Picture, ShownRendition } from './shown-rendition.ts';
+import { RecorderLink } from './recorder-link.ts';
 import { ViewerLink, type LinkUser } from './viewer-link.ts';
 
 /** RFC 3550 section 6.2 allows less than the 5 s minimum for video; a second keeps audio and video in step from the start. */
@@ -29,8 +30,14 @@ export interface OutgoingTrack {
 
 /** What is told of a peer that records, and how it is sent to (RtpSenderOptions). */
 export interface Recorder {
-  /** Asked when the media starts. */
-  start(): { recordFromMs: number; replayKbps: number };
+  /** What picture and sound take at most. */
+  readonly kbps: number;
+  /** What they take now. */
+  needKbps(): number;
+  /** The media starts; returns from when on (RtpSenderOptions.recordFromMs). */
+  start(): number;
+  /** What could not be given to it, although it asked (RtpSenderOptions.onLost). */
+  onLost(fromMs: number, untilMs: number): void;
   /** An RTCP packet came from the peer. */
   onHeard(): void;
   /** It could not be connected. */
@@ -56,8 +63,8 @@ export class RtpSession implements Picture {
   readonly #handler: RtcpHandler;
   readonly #recorder: Recorder | undefined;
   readonly #shown: ShownRendition;
-  readonly #link: ViewerLink;
-  #recording: ReturnType<Recorder['start']> | undefined;
+  readonly #link: ViewerLink | RecorderLink;
+  #recordFromMs: number | undefined;
   #reach: Reach = 'full';
   #paused = false;
   #reports: Timer | undefined;
@@ -81,7 +88,9 @@ export class RtpSession implements Picture {
       pad: (bytes) => this.#pictureSender?.pad(bytes) ?? 0,
       onEstimate: (estimate) => shown.onEstimate(estimate),
     };
-    this.#link = new ViewerLink(clock, user, transport.selectedPair()?.roundTripTimeMs);
+    this.#link = recorder
+      ? new RecorderLink(clock, recorder.kbps, () => recorder.needKbps())
+      : new ViewerLink(clock, user, transport.selectedPair()?.roundTripTimeMs);
     this.#viewer = { packets: transport, srtp: new SrtpSender(keys.local), pacer: this.#link.pacer };
     this.#handler = this.#createHandler();
   }
@@ -89,8 +98,7 @@ export class RtpSession implements Picture {
   /** Begins to send. */
   start(tracks: readonly OutgoingTrack[]): void {
     this.#transport.onPacket = (packet) => this.#receive(packet);
-    this.#recording = this.#recorder?.start();
-    if (this.#recording) this.#viewer.pacer.rateKbps = this.#recording.replayKbps;
+    this.#recordFromMs = this.#recorder?.start();
     this.update(tracks);
     this.#shown.connect(this);
     this.#reports = this.#clock.every(REPORT_INTERVAL_MS, () => this.#report());
@@ -102,7 +110,7 @@ export class RtpSession implements Picture {
     if (hasFeedback && !this.#viewer.transportSequence) {
       this.#viewer.transportSequence = new TransportSequence();
       this.#viewer.onSent = this.#link.onSent;
-      if (!this.#recorder) this.#link.expectFeedback();
+      if (this.#link instanceof ViewerLink) this.#link.expectFeedback();
     }
     const wanted = new Set(tracks.map(({ local }) => local.ssrc));
     for (const [ssrc, sender] of this.#bySsrc) {
@@ -112,7 +120,7 @@ export class RtpSession implements Picture {
     }
     for (const track of tracks) {
       if (this.#bySsrc.has(track.local.ssrc)) continue;
-      const sender = createSender(track, this.#recording, this.#viewer, this.#clock, this.#random);
+      const sender = this.#createSender(track);
       this.#bySsrc.set(track.local.ssrc, sender);
     }
     this.senders = [...this.#bySsrc.values()];
@@ -176,26 +184,52 @@ export class RtpSession implements Picture {
     else this.#recorder?.onHeard();
   }
 
-  #adviseRepairs({ estimate }: ViewerLink): void {
-    this.#pictureSender?.setLink(estimate.queueMs, estimate.loss);
+  /** A recording is not shown, so that nothing has to be in time. */
+  #adviseRepairs(): void {
+    if (!(this.#link instanceof ViewerLink)) return;
+    const { queueMs, loss } = this.#link.estimate;
+    this.#pictureSender?.setLink(queueMs, loss);
+  }
+
+  #createSender({ decision, local, stream }: OutgoingTrack): RtpSender {
+    const recorder = this.#recorder;
+    const { payloadType, rtx, midExtension, transportCcExtension, playoutDelayExtension, media } = decision;
+    return new RtpSender(stream, {
+      clock: this.#clock,
+      random: this.#random,
+      transport: this.#viewer,
+      payloadType,
+      cname: local.cname,
+      ssrc: local.ssrc,
+      recordFromMs: this.#recordFromMs,
+      onLost: recorder && ((fromMs, untilMs) => recorder.onLost(fromMs, untilMs)),
+      playoutDelayExtension,
+      ...(rtx === undefined ? {} : { rtx: { payloadType: rtx, ssrc: local.rtxSsrc } }),
+      extensions: {
+        ...(midExtension === undefined || media.mid === ''
+          ? {}
+          : { mid: { id: midExtension, value: media.mid } }),
+        ...(transportCcExtension === undefined ? {} : { transportSequence: { id: transportCcExtension } }),
+      },
+    });
   }
 
   /** Each sender heeds what names its SSRC. */
   #createHandler(): RtcpHandler {
-    const link = this.#recorder ? undefined : this.#link;
+    const link = this.#link;
     return {
       onReportBlock: (ssrc, block) => {
         this.senders.forEach((sender) => sender.onReportBlock(ssrc, block));
-        if (block.ssrc !== this.#pictureSender?.ssrc || !link) return;
+        if (block.ssrc !== this.#pictureSender?.ssrc) return;
         link.onReportedLoss(block.fractionLost / 256);
-        this.#adviseRepairs(link);
+        this.#adviseRepairs();
       },
       onTransportFeedback: (feedback) => {
-        link?.onTransportFeedback(feedback);
-        if (link) this.#adviseRepairs(link);
+        link.onTransportFeedback(feedback);
+        this.#adviseRepairs();
         this.#pictureSender?.onTransportFeedback(feedback);
       },
-      onReceiverEstimate: (bitsPerSecond) => link?.onReceiverEstimate(bitsPerSecond / 1000),
+      onReceiverEstimate: (bitsPerSecond) => link.onReceiverEstimate(bitsPerSecond / 1000),
       onNack: (ssrc, packetId, lostAfter) =>
         this.senders.forEach((sender) => sender.onNack(ssrc, packetId, lostAfter)),
       onPictureLoss: (ssrc) => this.senders.forEach((sender) => sender.onPictureLoss(ssrc)),
@@ -203,31 +237,4 @@ export class RtpSession implements Picture {
         this.senders.forEach((sender) => sender.onFullIntraRequest(ssrc, sequence)),
     };
   }
-}
-
-function createSender(
-  { decision, local, stream }: OutgoingTrack,
-  recording: ReturnType<Recorder['start']> | undefined,
-  transport: ViewerTransport,
-  clock: Clock,
-  random: Random,
-): RtpSender {
-  const { payloadType, rtx, midExtension, transportCcExtension, playoutDelayExtension, media } = decision;
-  return new RtpSender(stream, {
-    clock,
-    random,
-    transport,
-    payloadType,
-    cname: local.cname,
-    ssrc: local.ssrc,
-    recordFromMs: recording?.recordFromMs,
-    playoutDelayExtension,
-    ...(rtx === undefined ? {} : { rtx: { payloadType: rtx, ssrc: local.rtxSsrc } }),
-    extensions: {
-      ...(midExtension === undefined || media.mid === ''
-        ? {}
-        : { mid: { id: midExtension, value: media.mid } }),
-      ...(transportCcExtension === undefined ? {} : { transportSequence: { id: transportCcExtension } }),
-    },
-  });
 }

@@ -2,10 +2,9 @@ import { errorText } from '../errors.ts';
 import { TokenBucket } from '../runtime/token-bucket.ts';
 import { EarlyCandidates } from './early-candidates.ts';
 import { negotiate, type Negotiation } from './negotiate.ts';
-import type { Recorder } from './rtp-session.ts';
 import { parseOffer, type Offer } from './sdp.ts';
 import type { SessionEnd } from './session-end.ts';
-import { StoragePeer } from './storage-peer.ts';
+import { StoragePeer, type RecordingListener } from './storage-peer.ts';
 import type { StorageOptions } from './storage-status.ts';
 import { ViewerSession } from './viewer-session.ts';
 
@@ -19,7 +18,7 @@ const OFFERS = { burst: 8, perSecond: 0.2 };
 export class StorageOffers {
   readonly #options: StorageOptions;
   readonly #counters: { offers: number; ignoredOffers: number };
-  readonly #onStart: Recorder['start'];
+  readonly #listener: RecordingListener;
   readonly #early: EarlyCandidates;
   readonly #limit: TokenBucket;
   readonly #peers = new Set<StoragePeer>();
@@ -34,11 +33,11 @@ export class StorageOffers {
   constructor(
     options: StorageOptions,
     counters: { offers: number; ignoredOffers: number },
-    onStart: Recorder['start'],
+    listener: RecordingListener,
   ) {
     this.#options = options;
     this.#counters = counters;
-    this.#onStart = onStart;
+    this.#listener = listener;
     this.#early = new EarlyCandidates(options.clock);
     this.#limit = new TokenBucket(OFFERS, options.clock);
   }
@@ -163,7 +162,7 @@ export class StorageOffers {
   #createPeer(offer: Offer, negotiation: Negotiation & { ok: true }): StoragePeer {
     const { streams, signaling, createTransport, iceServers, channelName, clock, random, log } =
       this.#options;
-    const peer = new StoragePeer(clock, this.#onStart);
+    const peer = new StoragePeer(this.#options, this.#listener);
     peer.session = new ViewerSession({
       clientId: NOBODY,
       offer,

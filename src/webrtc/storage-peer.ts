@@ -1,10 +1,15 @@
+import type { MediaStream } from '../rtp/media-stream.ts';
 import { within, type Clock } from '../runtime/clock.ts';
 import type { SessionEnd } from './session-end.ts';
 import type { ViewerSession } from './viewer-session.ts';
 import type { Recorder } from './rtp-session.ts';
+import { KEPT_MS, type StorageOptions } from './storage-status.ts';
 
 /** RTP header with extensions, SRTP tag, UDP and IPv4, about. */
 const PACKET_BYTES = 62;
+/** Headers and repairs, and sound with its headers, about. */
+const OVERHEAD = 1.1;
+const SOUND_KBPS = 100;
 /** A peer that reports is known to receive; one that has not by then is believed to. */
 const FIRST_REPORT_MS = 3_000;
 /** Silence is no sign of loss before … */
@@ -16,24 +21,39 @@ const UNKNOWN_INTERVAL_MS = 3_000;
 /** RFC 7675: what was sent so long before consent ran out may have gone nowhere. */
 const CONSENT_MS = 30_000;
 
+/** Told by each peer. */
+export interface RecordingListener {
+  /** Its media starts, from when on, and what the former peers are known to have of it; monotonic. */
+  onStart: () => { fromMs: number; coveredMs: number };
+  /** It could not be given these pictures. */
+  onLost: Recorder['onLost'];
+}
+
 /** One connection to the storage side, from its offer to the end, and what is known of its receiving. */
 export class StoragePeer implements Recorder {
   /** Set at once after construction. */
   session!: ViewerSession;
+  readonly kbps: number;
+  readonly #video: MediaStream;
   readonly #clock: Clock;
-  readonly #onStart: Recorder['start'];
+  readonly #listener: RecordingListener;
   readonly #started = Promise.withResolvers<void>();
   readonly #receiving = Promise.withResolvers<void>();
   #ended: Promise<string> | undefined;
   #isEnded = false;
   #heardAtMs: number | undefined;
   #longestIntervalMs = 0;
+  /** When it was heard last before it fell silent. */
+  #silentFromMs: number | undefined;
   #failure = '';
+  #formerUntilMs = -Infinity;
   #coveredUntilMs: number | undefined;
 
-  constructor(clock: Clock, onStart: Recorder['start']) {
+  constructor({ clock, maxBitrateKbps, video }: StorageOptions, listener: RecordingListener) {
     this.#clock = clock;
-    this.#onStart = onStart;
+    this.kbps = maxBitrateKbps;
+    this.#video = video;
+    this.#listener = listener;
     // Nobody may be waiting any more when it fails.
     this.#started.promise.catch(() => {});
     this.#receiving.promise.catch(() => {});
@@ -62,18 +82,29 @@ export class StoragePeer implements Recorder {
     });
   }
 
-  /** Connected, but not heard of for longer than it uses to be quiet. */
+  /** Connected, but not heard of for longer than it uses to be quiet, now or before. */
   get isSilent(): boolean {
-    if (this.#heardAtMs === undefined) return false;
-    const intervalMs = this.#longestIntervalMs || UNKNOWN_INTERVAL_MS;
-    const limitMs = Math.max(SHORTEST_SILENCE_MS, MISSED_REPORTS * intervalMs);
-    return this.#clock.monotonic() - this.#heardAtMs > limitMs;
+    if (this.#silentFromMs === undefined && this.#isQuietTooLong) this.#silentFromMs = this.#heardAtMs;
+    return this.#silentFromMs !== undefined;
   }
 
   /** Monotonic time up to which it is believed to have received what was sent; undefined where it never did. */
   get coveredUntilMs(): number | undefined {
     if (this.#isEnded || this.#coveredUntilMs === undefined) return this.#coveredUntilMs;
-    return this.#heardAtMs ?? Math.max(this.#coveredUntilMs, this.#clock.monotonic() - FIRST_REPORT_MS);
+    const believedMs = Math.max(this.#coveredUntilMs, this.#clock.monotonic() - FIRST_REPORT_MS);
+    return this.#heardUntilMs ?? believedMs;
+  }
+
+  /** What was sent while it was silent it may not have, whatever it says later. */
+  get #heardUntilMs(): number | undefined {
+    return this.isSilent ? this.#silentFromMs : this.#heardAtMs;
+  }
+
+  get #isQuietTooLong(): boolean {
+    if (this.#heardAtMs === undefined) return false;
+    const intervalMs = this.#longestIntervalMs || UNKNOWN_INTERVAL_MS;
+    const limitMs = Math.max(SHORTEST_SILENCE_MS, MISSED_REPORTS * intervalMs);
+    return this.#clock.monotonic() - this.#heardAtMs > limitMs;
   }
 
   /** Payload and headers, about. */
@@ -86,17 +117,33 @@ export class StoragePeer implements Recorder {
     this.session.close(end);
   }
 
-  start(): ReturnType<Recorder['start']> {
-    const recording = this.#onStart();
+  start(): number {
+    const { fromMs, coveredMs } = this.#listener.onStart();
+    this.#formerUntilMs = coveredMs;
     this.#coveredUntilMs = this.#clock.monotonic();
     this.#started.resolve();
-    return recording;
+    return fromMs;
+  }
+
+  needKbps(): number {
+    const { kbps } = this.#video;
+    return kbps === undefined ? this.kbps : Math.min(this.kbps, OVERHEAD * kbps + SOUND_KBPS);
+  }
+
+  onLost(fromMs: number, untilMs: number): void {
+    const missingMs = Math.max(fromMs, this.#formerUntilMs);
+    if (missingMs < untilMs) this.#listener.onLost(missingMs, untilMs);
   }
 
   onHeard(): void {
     const nowMs = this.#clock.monotonic();
-    if (this.#heardAtMs !== undefined)
+    if (this.#isQuietTooLong && this.#heardAtMs !== undefined) {
+      this.#silentFromMs ??= this.#heardAtMs;
+      this.onLost(this.#heardAtMs, nowMs);
+    } else if (this.#heardAtMs !== undefined)
       this.#longestIntervalMs = Math.max(this.#longestIntervalMs, nowMs - this.#heardAtMs);
+    // Another session would not be given it any more.
+    if (nowMs - (this.#silentFromMs ?? nowMs) > KEPT_MS) this.#silentFromMs = undefined;
     this.#heardAtMs = nowMs;
     this.#receiving.resolve();
   }
@@ -114,7 +161,7 @@ export class StoragePeer implements Recorder {
     if (this.#coveredUntilMs === undefined) return reason;
     const nowMs = this.#clock.monotonic();
     const guessMs = Math.max(this.#coveredUntilMs, end === 'consent-expired' ? nowMs - CONSENT_MS : nowMs);
-    this.#coveredUntilMs = this.#heardAtMs ?? guessMs;
+    this.#coveredUntilMs = this.#silentFromMs ?? this.#heardAtMs ?? guessMs;
     return reason;
   }
 }

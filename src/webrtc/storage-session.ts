@@ -1,12 +1,11 @@
 import { errorText } from '../errors.ts';
-import type { Frame, MediaStream } from '../rtp/media-stream.ts';
 import { orAborted, pause, within } from '../runtime/clock.ts';
 import { supervise } from '../runtime/supervise.ts';
+import { StorageGaps } from './storage-gaps.ts';
 import { StorageOffers } from './storage-offers.ts';
-import type { StoragePeer } from './storage-peer.ts';
+import type { RecordingListener, StoragePeer } from './storage-peer.ts';
 import {
   STORAGE_TIMING,
-  type StorageGap,
   type StorageOptions,
   type StorageState,
   type StorageStatus,
@@ -15,13 +14,7 @@ import {
 
 /** An established session that is to be replaced is replaced without hurry. */
 const RENEWAL_BACKOFF = { baseMs: 1_000, maxMs: 30_000 };
-/** The media that is sent again at a seam, beyond what the former peer is known to have. */
-const OVERLAP_MS = 1_000;
-/** A later start than that is a gap. */
-const SMALLEST_GAP_MS = 250;
 const WATCH_MS = 500;
-/** Live media and what is caught up go at this many times the recording's own rate. */
-const CATCH_UP_FACTOR = 4;
 
 /**
  * Recording through WebRTC ingestion: joins the channel's storage session and stays in it, through renewals and losses, for as long
@@ -31,7 +24,8 @@ const CATCH_UP_FACTOR = 4;
  * https://docs.aws.amazon.com/kinesisvideostreams-webrtc-dg/latest/devguide/webrtc-ingestion.html
  */
 export class StorageSession {
-  readonly counters = { joins: 0, offers: 0, ignoredOffers: 0, sessions: 0, renewals: 0, losses: 0, gaps: 0 };
+  readonly counters = { joins: 0, offers: 0, ignoredOffers: 0, sessions: 0, renewals: 0, losses: 0 };
+  readonly gaps: StorageGaps;
   readonly #options: StorageOptions;
   readonly #timing: StorageTiming;
   readonly #offers: StorageOffers;
@@ -45,19 +39,20 @@ export class StorageSession {
   #state: StorageState = 'joining';
   #since: number;
   #reason = '';
-  #lastGap: StorageGap | undefined;
-  /** Of the newest peer whose media has started; monotonic. `firstMs` is undefined before its first key frame. */
-  #seam: { coveredMs: number; firstMs: number | undefined } | undefined;
 
   constructor(options: StorageOptions) {
     this.#options = options;
     this.#timing = { ...STORAGE_TIMING, ...options.timing };
     this.#since = options.clock.now();
-    this.#offers = new StorageOffers(options, this.counters, () => this.#startSending());
+    this.gaps = new StorageGaps(options);
+    this.#offers = new StorageOffers(options, this.counters, {
+      onStart: () => this.#startSending(),
+      onLost: (fromMs, untilMs) => this.gaps.onLost(fromMs, untilMs),
+    });
   }
 
   get status(): StorageStatus {
-    const gap = this.#lastGap;
+    const gap = this.gaps.last;
     return { state: this.#state, since: this.#since, reason: this.#reason, ...(gap && { lastGap: gap }) };
   }
 
@@ -84,6 +79,7 @@ export class StorageSession {
   /** Ends every connection; settles when all are closed. */
   async close(): Promise<void> {
     await this.#offers.close();
+    this.gaps.close();
   }
 
   /** Resolves on abort. */
@@ -146,7 +142,7 @@ export class StorageSession {
     this.#current = peer;
     this.counters.sessions += 1;
     this.#offers.closeOthers(peer, 'replaced');
-    this.#noteSeam();
+    this.gaps.noteSeam();
     this.#failuresAtMs.length = 0;
     log.info({ channelName, sessions: this.counters.sessions }, 'recording');
     this.#watchPicture();
@@ -170,6 +166,7 @@ export class StorageSession {
       clock.after(renewMs, () => due.resolve('lifetime')),
       clock.every(WATCH_MS, () => {
         this.#watchPicture();
+        this.gaps.settle();
         if (peer.isSilent) due.resolve('silence');
         else if (this.#offers.pending) due.resolve('offer');
       }),
@@ -210,47 +207,14 @@ export class StorageSession {
     return next;
   }
 
-  /** Media begins to flow to a peer: from where the former one is known to have it, as far as it is kept. */
-  #startSending(): { recordFromMs: number; replayKbps: number } {
-    const { clock, video, maxBitrateKbps } = this.#options;
-    const replayKbps = CATCH_UP_FACTOR * maxBitrateKbps;
-    const coveredMs = this.#current?.coveredUntilMs ?? this.#coveredUntilMs;
-    this.#seam = undefined;
-    if (coveredMs === undefined) return { recordFromMs: clock.monotonic(), replayKbps };
-    const recordFromMs = coveredMs - OVERLAP_MS;
-    this.#seam = { coveredMs, firstMs: firstKeyframeMs(video, recordFromMs) };
-    return { recordFromMs, replayKbps };
-  }
-
-  /** What lies between the end of what the former peers have and the beginning of what the new one gets. */
-  #noteSeam(): void {
-    const seam = this.#seam;
-    if (!seam) return;
-    const { video } = this.#options;
-    const firstMs = seam.firstMs ?? firstKeyframeMs(video, seam.coveredMs);
-    if (firstMs !== undefined) return this.#noteGap(seam.coveredMs, firstMs);
-    const sink = {
-      onFrame: ({ keyframe, pushedAtMs }: Frame) => {
-        if (!keyframe) return;
-        video.detach(sink);
-        this.#noteGap(seam.coveredMs, pushedAtMs);
-      },
-    };
-    video.attach(sink);
-  }
-
-  #noteGap(fromMs: number, toMs: number): void {
-    if (toMs - fromMs < SMALLEST_GAP_MS) return;
-    const { clock, log, channelName, onGap } = this.#options;
-    const offsetMs = clock.now() - clock.monotonic();
-    const gap = { from: offsetMs + fromMs, to: offsetMs + toMs };
-    this.counters.gaps += 1;
-    this.#lastGap = gap;
-    log.warn(
-      { channelName, from: new Date(gap.from), seconds: Math.round(toMs - fromMs) / 1000 },
-      'the recording has a gap',
-    );
-    onGap(gap);
+  /** Media begins to flow to a peer. */
+  #startSending(): ReturnType<RecordingListener['onStart']> {
+    const former = this.#current;
+    const coveredMs = former?.coveredUntilMs ?? this.#coveredUntilMs;
+    const fromMs = this.gaps.begin(coveredMs);
+    // All that a peer gets after it had fallen silent is sent again: it would only be in the way.
+    if (former?.isSilent) former.close('replaced');
+    return { fromMs, coveredMs: coveredMs ?? -Infinity };
   }
 
   #leave(end: 'stopped' | 'replaced'): void {
@@ -289,9 +253,4 @@ export class StorageSession {
 
 function fail(reason: string): never {
   throw new Error(reason);
-}
-
-function firstKeyframeMs(video: MediaStream, fromMs: number): number | undefined {
-  const start = video.startFor(fromMs);
-  return start === undefined ? undefined : video.frame(start)?.pushedAtMs;
 }

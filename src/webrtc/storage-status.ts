@@ -45,6 +45,9 @@ export interface StorageStatus {
   lastGap?: StorageGap;
 }
 
+/** How long pictures and sound are kept for a session that has to begin anew. */
+export const KEPT_MS = 30_000;
+
 export interface StorageTiming {
   /** How long an offer is waited for; a quarter more at most. */
   offerMs: number;

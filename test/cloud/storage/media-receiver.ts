@@ -13,6 +13,8 @@ export interface MediaReceiverOptions {
   onFrame: (frame: ReceivedFrame) => void;
   /** A picture could not be completed. */
   onIncomplete: () => void;
+  /** A packet was waited for in vain. */
+  onGivenUp: () => void;
 }
 
 /** So often is a missing packet asked for … */
@@ -71,6 +73,7 @@ export class MediaReceiver {
 
   #giveUp(index: number): void {
     this.#missing.delete(index);
+    this.#options.onGivenUp();
     if (index !== this.#next) return;
     this.#damaged = true;
     this.#next += 1;

@@ -19,6 +19,8 @@ export const RTX = 97;
 export const OPUS = 111;
 const OWN_SSRC = 1;
 const FEEDBACK_EVERY_MS = 20;
+/** So often at most is a new picture asked for. */
+const PICTURE_LOSS_EVERY_MS = 500;
 const NTP_TO_UNIX_SECONDS = 2_208_988_800;
 const CLOCK_RATE = { video: 90_000, audio: 48_000 } as const;
 
@@ -32,6 +34,9 @@ interface Track {
   report: { epochMs: number; timestamp: number; compact: number; atMs: number } | undefined;
   /** Came before the first sender report. */
   early: ReceivedFrame[];
+  /** Packets that were not repetitions, in all, and at the last report. */
+  received: number;
+  reported: { highest: number; received: number };
 }
 
 /** The storage side of one session: offers, receives, repairs, and hands on what it has with its capture time. */
@@ -49,6 +54,9 @@ export class StoragePeer {
   #srtp: SrtpReceiver | undefined;
   #srtcpOut: SrtcpContext | undefined;
   #candidates: string[] | undefined = [];
+  /** What was given up leaves no picture to go on with. */
+  #isPictureLost = false;
+  #pictureAskedMs = 0;
   #closed = false;
 
   constructor(session: number, media: RecordedMedia, reportEveryMs: number) {
@@ -151,9 +159,11 @@ export class StoragePeer {
     const rtp = parseRtp(plain);
     const { video, audio } = this.#tracks;
     if (rtp.payloadType === OPUS) {
+      audio.received += 1;
       audio.receiver.ssrc = rtp.ssrc;
       audio.receiver.take(rtp);
     } else if (rtp.payloadType === VIDEO) {
+      video.received += 1;
       video.receiver.ssrc = rtp.ssrc;
       video.receiver.take(rtp);
     } else if (rtp.payloadType === RTX && rtp.payload.length > 2) {
@@ -191,8 +201,9 @@ export class StoragePeer {
         else track.early.push(frame);
       },
       onIncomplete: () => (this.#media.incomplete += 1),
+      onGivenUp: () => (this.#isPictureLost ||= kind === 'video'),
     });
-    return { receiver, report: undefined, early: [] };
+    return { receiver, report: undefined, early: [], received: 0, reported: { highest: -1, received: 0 } };
   }
 
   #record(kind: Kind, { timestamp, data, keyframe }: ReceivedFrame): void {
@@ -206,6 +217,10 @@ export class StoragePeer {
   #askForMissing(): void {
     const { receiver } = this.#tracks.video;
     const missing = receiver.wanted();
+    // Sound is not repeated: what is missing is only given up in time.
+    this.#tracks.audio.receiver.wanted();
+    if (this.#isPictureLost && performance.now() - this.#pictureAskedMs > PICTURE_LOSS_EVERY_MS)
+      this.#askForPicture(receiver.ssrc);
     if (missing.length === 0) return;
     const nack = Buffer.alloc(12 + 4 * missing.length);
     nack[0] = 0x81;
@@ -217,14 +232,26 @@ export class StoragePeer {
     this.#sendRtcp(Buffer.concat([buildReceiverReport(OWN_SSRC, [], 'storage'), nack]));
   }
 
+  /** PLI (RFC 4585 section 6.3.1). */
+  #askForPicture(ssrc: number): void {
+    this.#isPictureLost = false;
+    this.#pictureAskedMs = performance.now();
+    const pli = Buffer.alloc(12);
+    pli.writeUInt32BE(0x81ce_0002, 0);
+    pli.writeUInt32BE(OWN_SSRC, 4);
+    pli.writeUInt32BE(ssrc, 8);
+    this.#sendRtcp(Buffer.concat([buildReceiverReport(OWN_SSRC, [], 'storage'), pli]));
+  }
+
   #report(): void {
-    const blocks = Object.values(this.#tracks).flatMap(({ receiver, report }) =>
-      receiver.highest < 0
+    const blocks = Object.values(this.#tracks).flatMap((track) => {
+      const { receiver, report } = track;
+      return receiver.highest < 0
         ? []
         : [
             {
               ssrc: receiver.ssrc,
-              fractionLost: 0,
+              fractionLost: fractionLost(track),
               cumulativeLost: 0,
               highestSequence: receiver.highest,
               jitter: 0,
@@ -233,12 +260,21 @@ export class StoragePeer {
                 ? (compactNtpTime(Date.now()) - compactNtpTime(report.atMs)) >>> 0
                 : 0,
             },
-          ],
-    );
+          ];
+    });
     if (blocks.length > 0) this.#sendRtcp(buildReceiverReport(OWN_SSRC, blocks, 'storage'));
   }
 
   #sendRtcp(packet: Buffer): void {
     if (this.#srtcpOut && !this.#closed) this.#ice.send(this.#srtcpOut.protect(packet));
   }
+}
+
+/** Since the last report, in 1/256 (RFC 3550 section 6.4.1); what was repeated counts as lost. */
+function fractionLost(track: Track): number {
+  const { received, receiver, reported } = track;
+  const expected = reported.highest < 0 ? received : receiver.highest - reported.highest;
+  const lost = expected - (received - reported.received);
+  track.reported = { highest: receiver.highest, received };
+  return lost > 0 ? Math.min(255, Math.floor((256 * lost) / expected)) : 0;
 }
