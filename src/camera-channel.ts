@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CameraControl, type CameraControlOptions } from './camera-control.ts';
 import { CameraSlot } from './camera/camera-slot.ts';
-import type { Camera, CameraStatus } from './camera/camera.ts';
+import type { CameraStatus } from './camera/camera-health.ts';
+import type { Camera } from './camera/camera.ts';
 import { RenditionStreams } from './camera/rendition-streams.ts';
 import { capabilities, captureKeys, sessionKeys, wantedFps } from './channel-config.ts';
 import type { CameraConfig } from './config/config.ts';

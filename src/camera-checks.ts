@@ -1,4 +1,5 @@
-import { Camera, type CameraStatus } from './camera/camera.ts';
+import type { CameraStatus } from './camera/camera-health.ts';
+import { Camera } from './camera/camera.ts';
 import { ffmpegAt } from './camera/ffmpeg-probe.ts';
 import type { AgentConfig, CameraConfig } from './config/config.ts';
 import { cameraCure } from './doctor/camera-cure.ts';

@@ -1,5 +1,6 @@
 import type { CameraConfig } from '../config/config.ts';
-import type { Camera, CameraStatus } from './camera.ts';
+import type { CameraStatus } from './camera-health.ts';
+import type { Camera } from './camera.ts';
 import type { AccessUnitListener } from './camera.ts';
 
 /** Somebody who holds the camera, and what of it. */

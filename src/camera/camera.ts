@@ -6,30 +6,13 @@ import { aborted, type Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { supervise } from '../runtime/supervise.ts';
 import { AudioTrack } from './audio-track.ts';
+import { CameraHealth, type CameraStatus } from './camera-health.ts';
 import { CaptureInput, type ResolveCredentials } from './capture-input.ts';
 import { planInputs, type InputPlan } from './capture-plan.ts';
 import { Demand } from './demand.ts';
 import { ffmpegAt } from './ffmpeg-probe.ts';
-import { CaptureError } from './ffmpeg-process.ts';
 import { RenditionDemand } from './rendition-demand.ts';
 import type { TrackInfo } from './track-reader.ts';
-
-export interface CameraStatus {
-  /** `starting`: no picture yet. `failed`: no picture, and it is being tried again. */
-  state: 'off' | 'starting' | 'streaming' | 'failed';
-  /** What is or was wrong last, with ffmpeg's own words; gone when it works again. */
-  reason?: string;
-  /** Capture time of the last picture, epoch milliseconds. */
-  lastFrameAt?: number;
-  /** `silence`: the source gives no sound and silence is sent instead. */
-  audio: 'on' | 'silence' | 'off';
-  /** Failures of the capture since the agent started. */
-  restarts: number;
-  /** Those after a capture that ran on and gave nothing. */
-  stalls: number;
-  /** What each track that runs turned out to be, by its name (a rendition's name, or `audio`). */
-  tracks: Record<string, TrackInfo>;
-}
 
 export type AccessUnitListener = (track: string, unit: AccessUnit) => void;
 
@@ -61,29 +44,23 @@ export class Camera {
   readonly #inputs: CaptureInput[];
   readonly #audio: AudioTrack;
   readonly #unitListeners = new Set<AccessUnitListener>();
-  readonly #statusListeners = new Set<(status: CameraStatus) => void>();
-  #state: CameraStatus['state'] = 'off';
+  readonly #health: CameraHealth;
   /** Aborts when the next holder comes. */
   #newcomer = new AbortController();
-  /** What is wrong with each input; gone with its next access unit. */
-  readonly #reasons = new Map<string, string>();
-  #lastFrameAt: number | undefined;
-  #restarts = 0;
-  #stalls = 0;
-  #tracks: Record<string, TrackInfo> = {};
 
   constructor(options: CameraOptions) {
     this.#options = options;
-    const { config, clock } = options;
+    const { config, clock, log } = options;
+    this.#health = new CameraHealth(() => this.#audio.state, log);
     this.#demand = new Demand(clock, config.idleGraceSeconds * 1000);
     this.#wants = new RenditionDemand(Object.keys(config.video.renditions), clock);
     this.#inputs = planInputs(config).map((plan) => this.#createInput(plan));
     this.#audio = new AudioTrack({
       codec: config.audio.codec,
       clock,
-      silenceWanted: () => this.#state === 'streaming',
+      silenceWanted: () => this.#health.state === 'streaming',
       emit: (unit) => this.#emit('audio', unit),
-      onChange: () => this.#changed(),
+      onChange: () => this.#health.changed(),
     });
   }
 
@@ -107,21 +84,11 @@ export class Camera {
 
   /** Told of every change but that of `lastFrameAt`. Returns the function that ends it. */
   onStatus(listener: (status: CameraStatus) => void): () => void {
-    this.#statusListeners.add(listener);
-    return () => void this.#statusListeners.delete(listener);
+    return this.#health.onChange(listener);
   }
 
   status(): CameraStatus {
-    const reason = [...this.#reasons.values()].join('; ');
-    return {
-      state: this.#state,
-      ...(reason !== '' && { reason }),
-      ...(this.#lastFrameAt !== undefined && { lastFrameAt: this.#lastFrameAt }),
-      audio: this.#audio.state,
-      restarts: this.#restarts,
-      stalls: this.#stalls,
-      tracks: this.#tracks,
-    };
+    return this.#health.status;
   }
 
   /** Resolves on abort, when every process has ended. A disabled camera never opens its device. */
@@ -150,7 +117,7 @@ export class Camera {
     const stop = () => session.abort();
     signal.addEventListener('abort', stop, { once: true });
     this.#demand.onChange((wanted) => !wanted && stop());
-    this.#setState('starting');
+    this.#health.starting();
     // A recording has a sound track always, and be it silence.
     if (config.audio.enabled || config.storage.enabled) this.#audio.start();
     const forget = this.#wants.onChange(() => this.#wantsChanged());
@@ -158,8 +125,7 @@ export class Camera {
     forget();
     signal.removeEventListener('abort', stop);
     this.#audio.stop();
-    this.#tracks = {};
-    this.#setState('off');
+    this.#health.off();
   }
 
   async #runWhileWanted(input: CaptureInput, signal: AbortSignal): Promise<void> {
@@ -177,23 +143,18 @@ export class Camera {
           random,
           log,
           backoff: CAPTURE_BACKOFF,
-          onFailure: (error) => this.#failed(input, error),
+          onFailure: (error) => this.#health.failed(input.name, error),
           hurry: () => this.#newcomer.signal,
         });
       forget();
-      if (!signal.aborted && this.#reasons.delete(input.name)) this.#changed();
+      if (!signal.aborted) this.#health.mended(input.name);
     }
   }
 
   /** A rendition that nobody wants any more has no track. */
   #wantsChanged(): void {
     for (const input of this.#inputs) input.wantsChanged();
-    const running = Object.entries(this.#tracks).filter(
-      ([name]) => name === 'audio' || this.#wants.isWanted(name),
-    );
-    if (running.length === Object.keys(this.#tracks).length) return;
-    this.#tracks = Object.fromEntries(running);
-    this.#changed();
+    this.#health.keepTracks((name) => name === 'audio' || this.#wants.isWanted(name));
   }
 
   #demandChange(signal: AbortSignal): Promise<void> {
@@ -233,7 +194,7 @@ export class Camera {
       log,
       isWanted: (rendition) => this.#wants.isWanted(rendition),
       onAccessUnit: (track, unit, info) => {
-        if (this.#reasons.delete(plan.name)) this.#changed();
+        this.#health.mended(plan.name);
         this.#accessUnit(track, unit, info);
       },
     });
@@ -242,15 +203,9 @@ export class Camera {
   #accessUnit(track: string, unit: AccessUnit, info: TrackInfo | undefined): void {
     // What was on its way when its last viewer left would be a stream with a hole.
     if (track !== 'audio' && !this.#wants.isWanted(track)) return;
-    if (info !== undefined && this.#tracks[track] !== info) {
-      this.#tracks = { ...this.#tracks, [track]: info };
-      this.#changed();
-    }
+    if (info !== undefined) this.#health.track(track, info);
     if (track === 'audio') return this.#audio.push(unit);
-    this.#lastFrameAt = unit.captureTimeMs;
-    if (unit.keyframe && this.#state !== 'streaming') {
-      this.#setState('streaming');
-    }
+    this.#health.picture(unit.captureTimeMs, unit.keyframe);
     this.#emit(track, unit);
   }
 
@@ -262,29 +217,5 @@ export class Camera {
         this.#options.log.error({ track, error: errorText(error) }, 'an access unit could not be handled');
       }
     }
-  }
-
-  /** The main input carries the picture; another one's failure only costs its own tracks. */
-  #failed(input: CaptureInput, error: unknown): void {
-    this.#restarts += 1;
-    if (error instanceof CaptureError && error.stalled) this.#stalls += 1;
-    this.#reasons.set(
-      input.name,
-      input.name === 'main' ? errorText(error) : `${input.name}: ${errorText(error)}`,
-    );
-    if (input.name === 'main') this.#state = 'failed';
-    this.#changed();
-  }
-
-  #setState(state: CameraStatus['state']): void {
-    if (state === this.#state) return;
-    this.#options.log.info({ from: this.#state, to: state }, 'camera');
-    this.#state = state;
-    this.#changed();
-  }
-
-  #changed(): void {
-    const status = this.status();
-    for (const listener of this.#statusListeners) listener(status);
   }
 }
