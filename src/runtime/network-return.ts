@@ -10,13 +10,12 @@ const POLL_MS = 1_000;
 export class NetworkReturn {
   readonly #clock: Clock;
   readonly #interfaces: typeof networkInterfaces;
-  #known: ReadonlySet<string>;
+  #known: ReadonlySet<string> = new Set();
   #next = new AbortController();
 
   constructor(clock: Clock, interfaces = networkInterfaces) {
     this.#clock = clock;
     this.#interfaces = interfaces;
-    this.#known = this.#addresses();
   }
 
   /** Aborts at the next return. For supervising what needs the network. */
@@ -24,6 +23,7 @@ export class NetworkReturn {
 
   /** Resolves on abort. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#known = this.#addresses();
     const timer = this.#clock.every(POLL_MS, () => this.#poll());
     await aborted(signal);
     timer.cancel();
