@@ -108,9 +108,11 @@ export class StubMaster {
     while (this.ends.length < count) await once(this.#events, 'end', { signal });
   }
 
+  /** With it its viewers: where a test has failed, nothing is to keep the process alive. */
   async close(): Promise<void> {
     clearInterval(this.#feed);
     await this.master.close();
+    for (const viewer of this.#viewers.values()) viewer.close();
   }
 
   #push(): void {
