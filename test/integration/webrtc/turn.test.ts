@@ -14,6 +14,8 @@ import { UdpTap } from './support/udp-tap.ts';
 
 /** After so long the next server is asked, too. */
 const NEXT_SERVER_MS = 250;
+/** For what would wait for ever. */
+const WAITING = { timeout: 20_000 };
 
 type Way = 'udp' | 'tcp' | 'tls';
 
@@ -81,27 +83,31 @@ describe('relays', () => {
     await assert.rejects(device.relayed([server('tls')]), /no relay/);
   });
 
-  test('servers that do not answer, by UDP and by TCP, hold up the next for a quarter of a second each', async (t) => {
-    const silentUdp = createSocket('udp4').bind(0, '127.0.0.1');
-    const sockets: Socket[] = [];
-    const silentTcp = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
-    await Promise.all([once(silentUdp, 'listening'), once(silentTcp, 'listening')]);
-    t.after(() => {
-      silentUdp.close();
-      silentTcp.close();
-      for (const socket of sockets) socket.destroy();
-    });
-    const address = silentTcp.address();
-    assert.ok(address && typeof address === 'object');
-    const device = createEnd({ clock: patientClock(NEXT_SERVER_MS + 1) });
-    await device.relayed([
-      server('udp', { port: silentUdp.address().port }),
-      server('tls', { port: address.port }),
-      server('udp'),
-    ]);
-  });
+  test(
+    'servers that do not answer, by UDP and by TCP, hold up the next for a quarter of a second each',
+    WAITING,
+    async (t) => {
+      const silentUdp = createSocket('udp4').bind(0, '127.0.0.1');
+      const sockets: Socket[] = [];
+      const silentTcp = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+      await Promise.all([once(silentUdp, 'listening'), once(silentTcp, 'listening')]);
+      t.after(() => {
+        silentUdp.close();
+        silentTcp.close();
+        for (const socket of sockets) socket.destroy();
+      });
+      const address = silentTcp.address();
+      assert.ok(address && typeof address === 'object');
+      const device = createEnd({ clock: patientClock(NEXT_SERVER_MS + 1) });
+      await device.relayed([
+        server('udp', { port: silentUdp.address().port }),
+        server('tls', { port: address.port }),
+        server('udp'),
+      ]);
+    },
+  );
 
-  test('a server that refuses is left at once, whatever is listed behind it is used', async () => {
+  test('a server that refuses is left at once, whatever is listed behind it is used', WAITING, async () => {
     const device = createEnd({ clock: patientClock(NEXT_SERVER_MS) });
     await device.relayed([server('udp', { credential: 'wrong' }), server('udp', { port: 1 }), server('udp')]);
   });
@@ -110,7 +116,7 @@ describe('relays', () => {
     await assert.rejects(createEnd().relayed([server('udp', { credential: 'wrong' })]), /no relay/);
   });
 
-  test('a search that found one does not ask the others', async (t) => {
+  test('a search that found one does not ask the others', WAITING, async (t) => {
     const tap = await UdpTap.open(cloud.turn.port);
     t.after(() => tap.close());
     const device = createEnd({ clock: patientClock(NEXT_SERVER_MS) });
