@@ -20,6 +20,7 @@ import { MediaStream } from './rtp/media-stream.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Random } from './runtime/random.ts';
 import { supervise } from './runtime/supervise.ts';
+import { routeSignaling } from './signaling-routes.ts';
 import type { SignalingChannel } from './signaling/channel.ts';
 import type { MediaStorage } from './signaling/media-storage.ts';
 import type { SignalingHandler, SignalingStatus } from './signaling/signaling-status.ts';
@@ -109,7 +110,6 @@ export class CameraChannel {
     const onUnit = (track: string, unit: AccessUnit) => this.#push(track, unit);
     this.#camera = new CameraSlot(captureOf(config).config, createCamera, onUnit, onCameraStatus);
     this.#recording = config.storage.enabled && config.enabled ? this.#createRecording() : undefined;
-    this.#signaling = createSignaling(this.#signalingHandler());
     const profiling = new Profiling(options.telemetry.durations, clock);
     this.#control = new CameraControl({
       camera: name,
@@ -158,6 +158,7 @@ export class CameraChannel {
       random,
       log,
     });
+    this.#signaling = createSignaling(routeSignaling(this.#master, this.#recording, log));
   }
 
   get status(): CameraChannelStatus {
@@ -254,28 +255,6 @@ export class CameraChannel {
       this.#video.push(track, unit);
     }
     this.#recording?.push(track, unit);
-  }
-
-  /** Frames without a client id are the storage side's. */
-  #signalingHandler(): SignalingHandler {
-    const { log } = this.#options;
-    const recording = this.#recording?.session;
-    return {
-      onOffer: (clientId, sdp) => {
-        if (clientId !== '') this.#master.onOffer(clientId, sdp);
-        else if (recording) recording.onOffer(sdp);
-        else log.warn({}, 'a storage session is offered, but recording is off (storage.enabled)');
-      },
-      onCandidate: (clientId, { candidate }) => {
-        if (clientId !== '') this.#master.onCandidate(clientId, candidate);
-        else recording?.onCandidate(candidate);
-      },
-      onSendFailed: (clientId, reason) => {
-        log.debug({ clientId, reason }, 'a message did not reach the viewer');
-        if (clientId === '') recording?.onSendFailed(reason);
-      },
-      onStatus: () => this.#recording?.signalingChanged(),
-    };
   }
 
   #createRecording(): Recording {
