@@ -85,11 +85,11 @@ async function tryServer(attempt: Attempt, options: RelayOptions, found: AbortCo
 /** By UDP, every address of the server is tried: one of the families may have no route. */
 async function openLink(
   { scheme, host, port, transport }: Attempt,
-  { proxyFor }: RelayOptions,
+  { proxyFor, clock }: RelayOptions,
   signal: AbortSignal,
 ): Promise<TurnLink> {
   if (transport === 'tcp')
-    return openStreamLink({ host, port, tls: scheme === 'turns', proxy: proxyFor(host) }, signal);
+    return openStreamLink({ host, port, tls: scheme === 'turns', proxy: proxyFor(host) }, signal, clock);
   let failure: unknown;
   for (const { address } of await lookup(host, { all: true })) {
     try {

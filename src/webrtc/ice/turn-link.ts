@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { isIP } from 'node:net';
+import type { Clock } from '../../runtime/clock.ts';
 import { openTunnel } from './http-tunnel.ts';
 import type { Endpoint } from './stun.ts';
 
@@ -21,6 +22,7 @@ export interface TurnLink {
 
 /** Enough for a key frame; more would only add delay, as a bottleneck's own queue does. */
 const MAX_QUEUED_BYTES = 512 * 1024;
+const CLOSE_TIMEOUT_MS = 1_000;
 const HEADER_BYTES = 4;
 const STUN_HEADER_BYTES = 20;
 
@@ -81,6 +83,7 @@ export interface StreamTarget {
 export async function openStreamLink(
   { host, port, tls, proxy }: StreamTarget,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<TurnLink> {
   const tunnel = proxy === undefined ? undefined : await openTunnel(proxy, host, port, signal);
   const socket = tls
@@ -100,10 +103,10 @@ export async function openStreamLink(
       },
     );
   socket.removeAllListeners('error');
-  return streamLink(socket, tls ? 'tls' : 'tcp', tunnel?.localAddress ?? socket.localAddress ?? '');
+  return streamLink(socket, tls ? 'tls' : 'tcp', tunnel?.localAddress ?? socket.localAddress ?? '', clock);
 }
 
-function streamLink(socket: Socket, transport: 'tcp' | 'tls', localAddress: string): TurnLink {
+function streamLink(socket: Socket, transport: 'tcp' | 'tls', localAddress: string, clock: Clock): TurnLink {
   socket.setNoDelay(true);
   const link = {
     transport,
@@ -120,9 +123,10 @@ function streamLink(socket: Socket, transport: 'tcp' | 'tls', localAddress: stri
     onClosed: (_error: Error): void => {},
     close(): void {
       link.onClosed = () => {};
-      // The last message is flushed; a dead connection must not keep the socket.
+      // The last message is flushed; neither a dead connection nor one that only brings may keep the socket.
       socket.end(() => socket.destroy());
-      socket.setTimeout(1_000, () => socket.destroy());
+      const timer = clock.after(CLOSE_TIMEOUT_MS, () => socket.destroy());
+      socket.once('close', () => timer.cancel());
     },
   };
   let failure = new Error('the TURN server closed the connection');
