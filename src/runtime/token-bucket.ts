@@ -28,8 +28,13 @@ export class TokenBucket {
   }
 
   has(count: number): boolean {
+    return this.left >= count;
+  }
+
+  /** Negative where more was charged than there was. */
+  get left(): number {
     this.#refill();
-    return this.#tokens >= count;
+    return this.#tokens;
   }
 
   /** For what cannot be refused any more: makes up for it later. */

@@ -14,10 +14,14 @@ const MAX_RANGES = 256;
 /** RFC 9260 section 6.2: at most 500 ms; a sender's timer must not run out over it. */
 const SACK_DELAY_MS = 50;
 const SACK_EVERY_PACKETS = 2;
+/** While the peer is held back: it goes on after each, and the longer the wait, the larger the burst. */
+const PACED_SACK_DELAY_MS = 10;
 /** What a peer may send: messages, and packets of data that end none. */
 const PACE = { burst: 5_000, perSecond: 5_000 };
-/** With less than this left the window is closed, and the peer waits; what comes all the same still has room. */
+/** With so little left the window is closed, and the peer waits; what comes all the same still has room. */
 const PACE_RESERVE = 4_000;
+/** What the window has for each of the others: little, or small messages come in bursts that keep the pictures of other viewers waiting. */
+const WINDOW_BYTES_EACH = 100;
 
 export interface ReceiverOptions {
   /** The TSN before the peer's first. */
@@ -105,7 +109,10 @@ export class SctpReceiver {
     this.#messages = 0;
     this.#unacknowledgedPackets += 1;
     if (this.#isUrgent || this.#unacknowledgedPackets >= SACK_EVERY_PACKETS) this.#onSackDue();
-    else this.#timer ??= this.#clock.after(SACK_DELAY_MS, () => this.#onSackDue());
+    else {
+      const delayMs = this.#pace.has(PACE_RESERVE) ? SACK_DELAY_MS : PACED_SACK_DELAY_MS;
+      this.#timer ??= this.#clock.after(delayMs, () => this.#onSackDue());
+    }
   }
 
   /** To be sent now. A peer whose window is closed goes on asking with one packet at a time, so that no timer has to tell it that it is open. */
@@ -114,8 +121,9 @@ export class SctpReceiver {
     this.#timer = undefined;
     this.#unacknowledgedPackets = 0;
     this.#isUrgent = false;
-    const isOpen = this.#pace.has(PACE_RESERVE);
-    const windowBytes = isOpen ? Math.max(0, RECEIVE_WINDOW_BYTES - this.#reassembly.bytes) : 0;
+    const room = RECEIVE_WINDOW_BYTES - this.#reassembly.bytes;
+    const allowed = Math.floor((this.#pace.left - PACE_RESERVE) * WINDOW_BYTES_EACH);
+    const windowBytes = Math.max(0, Math.min(room, allowed));
     return { cumulative: this.#tsns.cumulative, windowBytes, gaps: this.#tsns.gaps() };
   }
 
