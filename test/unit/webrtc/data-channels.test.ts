@@ -269,4 +269,22 @@ test('a flood of small messages is slowed down', () => {
   pair.until(() => received === 30_000, 60_000);
 });
 
+test('a flood is taken evenly: others do not wait for a burst of it', () => {
+  const pair = new ChannelPair({ latencyMs: 1 });
+  const { near, far } = open(pair, 'viewer');
+  const steps: number[] = [];
+  far.onMessage = (message) => {
+    steps[steps.length - 1]! += 1;
+    far.send(message);
+  };
+  for (let i = 0; i < 400; i += 1) {
+    steps.push(0);
+    for (let sent = 0; sent < 100; sent += 1) near.send('a message of a viewer that does not stop');
+    pair.clock.advance(10);
+  }
+  const later = steps.slice(200);
+  assert.ok(Math.max(...later) < 150, `${Math.max(...later)} messages in 10 ms`);
+  assert.ok(later.reduce((a, b) => a + b) > 200 * 40);
+});
+
 test('10 000 mutated packets', () => fuzzSctp(10_000, 20_260_101));
