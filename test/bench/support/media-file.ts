@@ -17,9 +17,12 @@ export interface MediaFile {
   annexBPath: string;
 }
 
-/** A noisy 720p picture that fills its rate, with a key frame every two seconds; made once. */
+/**
+ * A noisy 720p picture that fills its rate, with a key frame every two seconds that brings its parameter sets, for a browser that
+ * is sent it as it is; made once.
+ */
 export async function prepareMedia(kbps: number, fps = 30): Promise<MediaFile> {
-  const name = join(FOLDER, `${kbps}-${fps}`);
+  const name = join(FOLDER, `movie-${kbps}-${fps}`);
   const media = { kbps, fps, moviePath: `${name}.mkv`, annexBPath: `${name}.h264` };
   if (existsSync(media.annexBPath)) return media;
   mkdirSync(FOLDER, { recursive: true });
@@ -29,7 +32,7 @@ export async function prepareMedia(kbps: number, fps = 30): Promise<MediaFile> {
       ' ',
     );
   const encode =
-    `-t ${SECONDS} -pix_fmt yuv420p -c:v libx264 -preset ultrafast -tune zerolatency -profile:v baseline -bf 0 -g ${2 * fps} -keyint_min ${2 * fps} -sc_threshold 0 -b:v ${kbps}k -maxrate ${kbps}k -bufsize ${Math.round(kbps / 4)}k -c:a libopus -b:a 32k -frame_duration 20`.split(
+    `-t ${SECONDS} -pix_fmt yuv420p -c:v libx264 -preset ultrafast -tune zerolatency -profile:v baseline -bf 0 -g ${2 * fps} -keyint_min ${2 * fps} -sc_threshold 0 -x264-params repeat-headers=1 -b:v ${kbps}k -maxrate ${kbps}k -bufsize ${Math.round(kbps / 4)}k -c:a libopus -b:a 32k -frame_duration 20`.split(
       ' ',
     );
   await run('ffmpeg', [...quiet, ...inputs, ...encode, `${name}.part.mkv`]);

@@ -80,9 +80,7 @@ const outputs = (
       ] as const
     ).map(async ([stream, track]) => {
       const url = `rtp://127.0.0.1:${await receiveFor(track)}?pkt_size=${PACKET_BYTES}`;
-      // Without the filter the parameter sets would stand in ffmpeg's SDP only, and no browser could decode.
-      const filter = track === video ? ['-bsf:v', 'h264_mp4toannexb'] : [];
-      return ['-map', stream, '-c', 'copy', ...filter, '-f', 'rtp', url];
+      return ['-map', stream, '-c', 'copy', '-f', 'rtp', url];
     }),
   )
 ).flat();
