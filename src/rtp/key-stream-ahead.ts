@@ -13,6 +13,7 @@ interface Source {
   end: number;
   wordsEach: number;
   words: Uint32Array;
+  bytes: Uint8Array;
 }
 
 /**
@@ -23,6 +24,8 @@ export class KeyStreamAhead {
   readonly #keyStream: AesCmKeyStream;
   readonly #sources = new Map<number, Source>();
   words: Uint32Array = new Uint32Array(0);
+  /** The same. */
+  bytes: Uint8Array = new Uint8Array(0);
 
   constructor(keyStream: AesCmKeyStream) {
     this.#keyStream = keyStream;
@@ -40,6 +43,7 @@ export class KeyStreamAhead {
     if (index < source.from || index >= source.end || (bytes + 3) >>> 2 > source.wordsEach)
       this.#prepare(source, ssrc, index, bytes, isNext ? PACKETS : 1);
     this.words = source.words;
+    this.bytes = source.bytes;
     return (index - source.from) * source.wordsEach;
   }
 
@@ -49,6 +53,7 @@ export class KeyStreamAhead {
     for (let i = 0; i < packets; i++) this.#keyStream.add(ssrc, index + i, 16 * blocks);
     const stream = this.#keyStream.take();
     source.words = new Uint32Array(stream.buffer, stream.byteOffset, stream.length >>> 2);
+    source.bytes = stream;
     source.wordsEach = 4 * blocks;
     source.from = index;
     source.end = index + packets;
@@ -59,7 +64,7 @@ export class KeyStreamAhead {
     if (known) return known;
     // A peer that renegotiates without end must not grow it.
     if (this.#sources.size >= MAX_SOURCES) this.#sources.clear();
-    const source = { lastIndex: -1, from: 0, end: 0, wordsEach: 0, words: this.words };
+    const source = { lastIndex: -1, from: 0, end: 0, wordsEach: 0, words: this.words, bytes: this.bytes };
     this.#sources.set(ssrc, source);
     return source;
   }

@@ -41,6 +41,8 @@ export class PacketBatch {
 
   #used = 0;
   readonly #use: MemoryUse;
+  readonly #pieces: Buffer[] = [];
+  readonly #padded: Buffer[] = [];
 
   /** @param blockBytes Memory taken at a time; a batch that needs more gets more. */
   constructor(blockBytes: number, use: MemoryUse) {
@@ -64,6 +66,8 @@ export class PacketBatch {
     this.block = Buffer.allocUnsafeSlow(Math.max(bytes, this.block.length));
     this.words = wordsOf(this.block);
     this.#used = 0;
+    this.#pieces.length = 0;
+    this.#padded.length = 0;
   }
 
   /** Adds a packet; returns where its header is to be written. */
@@ -76,6 +80,23 @@ export class PacketBatch {
     this.count = i + 1;
     this.#used = (start + this.headerBytes + payloadBytes + MAX_TAG_BYTES + 3) & ~3;
     return start;
+  }
+
+  /** The first `bytes` of packet `i`. */
+  packet(i: number, bytes: number): Buffer {
+    return this.#view(this.#pieces, i, this.starts[i]!, bytes);
+  }
+
+  /** The same with the headroom before it. */
+  paddedPacket(i: number, bytes: number): Buffer {
+    return this.#view(this.#padded, i, this.starts[i]! - HEADROOM_BYTES, bytes + HEADROOM_BYTES);
+  }
+
+  /** Most packets are as long as the one that was last in their place: a view is garbage that costs more than its bytes. */
+  #view(views: Buffer[], i: number, start: number, bytes: number): Buffer {
+    const known = views[i];
+    if (known !== undefined && known.byteOffset === start && known.length === bytes) return known;
+    return (views[i] = this.block.subarray(start, start + bytes));
   }
 }
 

@@ -196,18 +196,17 @@ export class PacketOutput {
     const { packets: transport, srtp, onSent, pacer } = this.#transport;
     const batch = this.#batch;
     srtp.protect(batch);
-    const { block, starts, payloadLengths, count } = batch;
+    const { payloadLengths, count } = batch;
     const overhead = batch.headerBytes + srtp.tagBytes;
     const atMs = onSent === undefined ? 0 : this.#clock.monotonic();
     let total = 0;
     for (let i = 0; i < count; i++) {
-      const start = starts[i]!;
       const bytes = overhead + payloadLengths[i]!;
       total += bytes;
       this.packets += 1;
       this.payloadBytes += payloadLengths[i]!;
       try {
-        transport.send(block.subarray(start, start + bytes));
+        transport.send(batch.packet(i, bytes));
       } catch {
         this.sendErrors += 1;
       }

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { AesCmKeyStream, MAX_PACKET_BYTES } from './aes-cm-key-stream.ts';
 import { HmacSha1 } from './hmac-sha1.ts';
+import { KeyStreamAhead, MAX_AHEAD_BYTES } from './key-stream-ahead.ts';
 import { SourceWindows } from './replay-window.ts';
 import type { SessionKeys } from './srtp-keys.ts';
 
@@ -18,6 +19,7 @@ export class SrtcpContext {
   readonly #keys: SessionKeys;
   readonly #encryptionKey: KeyObject;
   readonly #keyStream: AesCmKeyStream;
+  readonly #ahead: KeyStreamAhead;
   readonly #hmac: HmacSha1;
   readonly #windows = new SourceWindows();
   #nextIndex = 0;
@@ -26,6 +28,7 @@ export class SrtcpContext {
     this.#keys = keys;
     this.#encryptionKey = createSecretKey(keys.encryptionKey);
     this.#keyStream = new AesCmKeyStream(keys.encryptionKey, keys.salt);
+    this.#ahead = new KeyStreamAhead(this.#keyStream);
     this.#hmac = new HmacSha1(keys.authenticationKey);
   }
 
@@ -104,9 +107,13 @@ export class SrtcpContext {
 
   /** Encrypts or decrypts what follows the header, in place. */
   #xorKeyStream(packet: Buffer, end: number, ssrc: number, index: number): void {
-    this.#keyStream.add(ssrc, index, end - HEADER_BYTES);
-    const stream = this.#keyStream.take();
-    for (let i = HEADER_BYTES; i < end; i++) packet[i]! ^= stream[i - HEADER_BYTES]!;
+    const bytes = end - HEADER_BYTES;
+    if (bytes > MAX_AHEAD_BYTES) {
+      this.#keyStream.add(ssrc, index, bytes);
+      return xor(packet, this.#keyStream.take(), 0, bytes);
+    }
+    const from = 4 * this.#ahead.find(ssrc, index, bytes);
+    xor(packet, this.#ahead.bytes, from, bytes);
   }
 
   /** (0₁₆ || SSRC || 0₁₆ || index) ⊕ salt (RFC 7714 section 9.1). */
@@ -117,4 +124,8 @@ export class SrtcpContext {
     for (let i = 0; i < 12; i++) nonce[i]! ^= this.#keys.salt[i]!;
     return nonce;
   }
+}
+
+function xor(packet: Buffer, keyStream: Uint8Array, from: number, bytes: number): void {
+  for (let i = 0; i < bytes; i++) packet[HEADER_BYTES + i]! ^= keyStream[from + i]!;
 }

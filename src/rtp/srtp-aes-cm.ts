@@ -88,7 +88,7 @@ export class AesCmProtector {
       block[end + 2] = rollover >>> 8;
       block[end + 3] = rollover;
       outerInput.write(
-        hash('sha1', block.subarray(start - HEADROOM_BYTES, end + 4), 'binary'),
+        hash('sha1', batch.paddedPacket(i, end + 4 - start), 'binary'),
         SHA1_BLOCK_BYTES,
         'binary',
       );
