@@ -28,6 +28,7 @@ export class Pacer {
   #refilledAtMs: number;
   #timer: Timer | undefined;
   #holdMs = 0;
+  #onHolding = (): void => {};
   #holding: Timer | undefined;
   #heldBack: (() => void) | undefined;
 
@@ -73,19 +74,25 @@ export class Pacer {
     this.#timer = this.#clock.after(waitMs, resume);
   }
 
-  /** @param maxMs Feedback that has not come so long after the key frame is not waited for. */
-  hold(maxMs: number): void {
+  /**
+   * @param maxMs Feedback that has not come so long after the key frame is not waited for.
+   * @param onHolding The key frame has left, and the rest begins to wait.
+   */
+  hold(maxMs: number, onHolding: () => void): void {
     this.isHeld = true;
     this.#holdMs = maxMs;
+    this.#onHolding = onHolding;
   }
 
   /** Calls `resume` once the link is known, or was waited for in vain; a later call replaces an earlier one. */
   waitForRelease(resume: () => void): void {
     this.#heldBack = resume;
-    this.#holding ??= this.#clock.after(this.#holdMs, () => {
+    if (this.#holding) return;
+    this.#holding = this.#clock.after(this.#holdMs, () => {
       this.rateKbps = Math.min(this.#rateKbps, CAREFUL_KBPS);
       this.release();
     });
+    this.#onHolding();
   }
 
   release(): void {

@@ -19,7 +19,7 @@ import { ViewerLink, type LinkUser } from './viewer-link.ts';
 /** RFC 3550 section 6.2 allows less than the 5 s minimum for video; a second keeps audio and video in step from the start. */
 const REPORT_INTERVAL_MS = 1_000;
 
-type MediaTransport = Pick<SecureTransport, 'send' | 'busy' | 'onPacket' | 'selectedPair'>;
+type MediaTransport = Pick<SecureTransport, 'send' | 'ask' | 'busy' | 'onPacket' | 'selectedPair'>;
 
 /** One track to send, as negotiated. */
 export interface OutgoingTrack {
@@ -86,6 +86,7 @@ export class RtpSession implements Picture {
     const user: LinkUser = {
       wish: () => shown.wish,
       pad: (bytes) => this.#pictureSender?.pad(bytes) ?? 0,
+      ask: (onAnswer) => transport.ask(onAnswer),
       onEstimate: (estimate) => shown.onEstimate(estimate),
     };
     this.#link = recorder

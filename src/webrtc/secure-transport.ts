@@ -59,6 +59,8 @@ export interface SecureTransport extends PacketTransport {
   readonly iceConnectedAt: number | undefined;
   /** Sends one SRTP or SRTCP packet on the selected pair; errors are counted, never thrown. */
   send(packet: Uint8Array): void;
+  /** Asks the peer for an answer, behind what was sent (a connectivity check); `onAnswer` is not called where one of them is lost. */
+  ask(onAnswer: () => void): void;
   /** True while a packet handed over earlier may still be read. */
   busy(): boolean;
   readonly sendErrors: number;

@@ -22,6 +22,8 @@ const NEAR_MS = 15;
 const FIRST_FEEDBACK_MS = 150;
 /** With each report, while none tells of the link's end: a stream that needs more must not wait for ever. */
 const UNKNOWN_GROWTH = 1.5;
+/** A link that carries so much at least needs no feedback before the rest of a replay: what queues until it comes is soon gone. */
+const QUICK_KBPS = 25_000;
 const PROBE_SLICE_MS = 2;
 /** Beyond what the best picture needs, room spares each picture some time on its way. */
 const SPARE = 1.25;
@@ -32,6 +34,8 @@ export interface LinkUser {
   wish(): { usefulKbps: number; wanted: boolean };
   /** Sends about that many bytes that the viewer has already; returns how many, 0 where it cannot. */
   pad(bytes: number): number;
+  /** Asks the viewer for an answer, behind what was sent. */
+  ask(onAnswer: () => void): void;
   onEstimate(estimate: Readonly<BandwidthEstimate>): void;
 }
 
@@ -42,6 +46,9 @@ export class ViewerLink {
   readonly #user: LinkUser;
   readonly #estimator: BandwidthEstimator;
   readonly #roundTripMs: number;
+  /** Of what left before the first feedback. */
+  #firstSentMs: number | undefined;
+  #firstBytes = 0;
   #timer: Timer | undefined;
   /** When the link was last seen full. */
   #fullAtMs = -Infinity;
@@ -59,12 +66,25 @@ export class ViewerLink {
     return this.#estimator.estimate;
   }
 
-  readonly onSent = (transportSequence: number, bytes: number, atMs: number): void =>
+  readonly onSent = (transportSequence: number, bytes: number, atMs: number): void => {
     this.#estimator.onSent(transportSequence, bytes, atMs);
+    if (!this.pacer.isHeld) return;
+    this.#firstSentMs ??= atMs;
+    this.#firstBytes += bytes;
+  };
 
-  /** There will be transport-wide feedback: the first key frame is the first probe, and what follows goes by its result. */
+  /** There will be transport-wide feedback: the first key frame is the first probe, and what follows goes by its result, or by an answer that comes sooner. */
   expectFeedback(): void {
-    this.pacer.hold(this.#roundTripMs + FIRST_FEEDBACK_MS);
+    const { pacer } = this;
+    pacer.hold(this.#roundTripMs + FIRST_FEEDBACK_MS, () => this.#user.ask(() => this.#answered()));
+  }
+
+  /** What was asked behind the key frame is answered: all of it has passed the link, which carries at least so much. */
+  #answered(): void {
+    const { pacer } = this;
+    const passedMs = this.#clock.monotonic() - (this.#firstSentMs ?? -Infinity);
+    const kbps = (8 * this.#firstBytes) / passedMs;
+    if (pacer.isHeld && kbps >= QUICK_KBPS) pacer.release();
   }
 
   onTransportFeedback(feedback: TransportFeedback): void {

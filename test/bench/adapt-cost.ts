@@ -45,7 +45,12 @@ async function measure(adapting: boolean): Promise<number> {
   // Time passes as it would at 30 fps, without the wait for it.
   const clock = new SimulatedClock();
   const stream = new MediaStream({ codec: 'h264', clock });
-  const user = { wish: () => ({ usefulKbps: 2800, wanted: false }), pad: () => 0, onEstimate: () => {} };
+  const user = {
+    wish: () => ({ usefulKbps: 2800, wanted: false }),
+    pad: () => 0,
+    ask: () => {},
+    onEstimate: () => {},
+  };
   const seen: Seen[] = [];
   const links: ViewerLink[] = [];
   const senders = Array.from({ length: VIEWERS }, (_, i) => {

@@ -35,6 +35,7 @@ interface Outstanding {
   sentAtMs: number | undefined;
   nominating: boolean;
   controlling: boolean;
+  onAnswer: (() => void) | undefined;
 }
 
 export interface CheckListEvents {
@@ -133,6 +134,7 @@ export class CheckList {
     this.#outstanding.delete(id);
     if (isSuccess(response)) this.#succeeded(pair, outstanding.sentAtMs, nominating);
     else if (errorCode(response) === 487) this.#switchRole(!outstanding.controlling);
+    outstanding.onAnswer?.();
     return true;
   }
 
@@ -141,6 +143,11 @@ export class CheckList {
     if (this.selected || this.#role.controlling || this.#closed) return;
     const pair = this.#table.find(base, from);
     if (pair) this.#nominated(pair);
+  }
+
+  /** Asks the peer on the pair in use; `onAnswer` is not called where question or answer is lost. */
+  ask(onAnswer: () => void): void {
+    if (this.selected?.succeeded) this.#check(this.selected, onAnswer);
   }
 
   close(): void {
@@ -236,7 +243,7 @@ export class CheckList {
     if (pair && this.#clock.monotonic() - pair.sentAtMs >= SILENT_MS / 2) this.#check(pair);
   }
 
-  #check(pair: CandidatePair): void {
+  #check(pair: CandidatePair, onAnswer?: () => void): void {
     if (!this.#remote || this.#closed) return;
     const nowMs = this.#clock.monotonic();
     const { controlling } = this.#role;
@@ -246,18 +253,13 @@ export class CheckList {
     if (!pair.check || !isRepeat) {
       const transactionId = newTransactionId();
       const { candidate } = pair.base;
-      const message = checkRequest(
-        transactionId,
-        this.local,
-        this.#remote,
-        candidate,
-        this.#role,
-        nominating,
-      );
+      const [local, remote, role] = [this.local, this.#remote, this.#role];
+      const message = checkRequest(transactionId, local, remote, candidate, role, nominating);
       pair.check = { transactionId, message };
     }
     const { transactionId, message } = pair.check;
-    this.#remember(transactionId, { pair, sentAtMs: isRepeat ? undefined : nowMs, nominating, controlling });
+    const sentAtMs = isRepeat ? undefined : nowMs;
+    this.#remember(transactionId, { pair, sentAtMs, nominating, controlling, onAnswer });
     pair.onSent(nowMs);
     pair.base.send(message, pair.remote.port, pair.remote.address);
   }

@@ -159,6 +159,11 @@ export class IceAgent {
     if (pair) pair.base.send(datagram, pair.remote.port, pair.remote.address);
   }
 
+  /** Asks the peer whether it is there (a connectivity check); `onAnswer` is not called where question or answer is lost. */
+  ask(onAnswer: () => void): void {
+    (this.#current.selected ? this.#current : this.#previous)?.ask(onAnswer);
+  }
+
   get busy(): boolean {
     return this.#gathering.busy;
   }

@@ -113,6 +113,10 @@ export class PeerTransport implements SecureTransport {
     this.#ice.send(packet);
   }
 
+  ask(onAnswer: () => void): void {
+    this.#ice.ask(onAnswer);
+  }
+
   sendData(data: Buffer): void {
     this.#dtls?.sendData(data);
   }

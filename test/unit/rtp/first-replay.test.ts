@@ -9,7 +9,7 @@ test('on an unknown link the key frame goes first, the rest when the link is kno
   const camera = new TestCamera();
   camera.gop(25);
   const { viewer, sender, pacer } = watch(camera);
-  pacer.hold(HOLD_MS);
+  pacer.hold(HOLD_MS, () => {});
   sender.start();
   camera.capture();
   camera.capture();
@@ -37,7 +37,7 @@ test('feedback that does not come is not waited for: the rest goes with care', (
   const camera = new TestCamera();
   camera.gop(50);
   const { viewer, sender, pacer } = watch(camera);
-  pacer.hold(HOLD_MS);
+  pacer.hold(HOLD_MS, () => {});
   sender.start();
   for (let ms = 0; ms < HOLD_MS; ms += FRAME_MS) camera.capture();
   assert.equal(frameNumbers(viewer).length > 1, true);
@@ -67,7 +67,7 @@ test('what is left is not sent where another rendition is known to suit the link
   const { viewer, sender, pacer } = watch(camera);
   gop(50);
   gop(40);
-  pacer.hold(HOLD_MS);
+  pacer.hold(HOLD_MS, () => {});
   sender.start();
   // It takes a second at this rate, and the next key frame is due in 400 ms.
   pacer.rateKbps = 70;
@@ -83,7 +83,7 @@ test('a viewer that pauses before anything is known begins anew', () => {
   const camera = new TestCamera();
   camera.gop(10);
   const { viewer, sender, pacer } = watch(camera);
-  pacer.hold(HOLD_MS);
+  pacer.hold(HOLD_MS, () => {});
   sender.start();
   sender.pause();
   camera.clock.advance(2 * HOLD_MS);

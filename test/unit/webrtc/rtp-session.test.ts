@@ -32,7 +32,13 @@ function connected() {
     const type = packet[1]!;
     if (type < 192 || type > 223) ssrcs.push(Buffer.from(packet).readUInt32BE(8));
   };
-  const transport = { send, busy: () => false, onPacket: () => {}, selectedPair: () => undefined };
+  const transport = {
+    send,
+    busy: () => false,
+    onPacket: () => {},
+    selectedPair: () => undefined,
+    ask: () => {},
+  };
   const session = new RtpSession({ local: keys(), remote: keys() }, transport, clock, systemRandom, shown);
   const local = { cname: 'camera', streamId: 'camera' };
   session.start(

@@ -5,8 +5,14 @@ import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 function createLink(roundTripMs?: number) {
   const clock = new SimulatedClock();
-  const user = { wish: () => ({ usefulKbps: 2500, wanted: false }), pad: () => 0, onEstimate: () => {} };
-  return { clock, link: new ViewerLink(clock, user, roundTripMs) };
+  let answer: (() => void) | undefined;
+  const user = {
+    wish: () => ({ usefulKbps: 2500, wanted: false }),
+    pad: () => 0,
+    ask: (onAnswer: () => void) => (answer = onAnswer),
+    onEstimate: () => {},
+  };
+  return { clock, link: new ViewerLink(clock, user, roundTripMs), answer: () => answer?.() };
 }
 
 test('pictures are paced unless the link has room, and for five seconds after it was seen full', () => {
@@ -69,6 +75,24 @@ test('how the packets of the first key frame arrive tells how fast the rest is s
     assert.equal(link.pacer.isHeld, false);
     const { rateKbps } = link.pacer;
     assert.ok(rateKbps > atLeast && rateKbps < atMost, `${rateKbps} kbps`);
+    link.close();
+  }
+});
+
+test('an answer that comes soon behind the first key frame is enough, a late one is not', () => {
+  for (const { afterMs, isHeld } of [
+    { afterMs: 5, isHeld: false },
+    { afterMs: 100, isHeld: true },
+  ]) {
+    const { clock, link, answer } = createLink();
+    let resumed = false;
+    link.expectFeedback();
+    for (let i = 0; i < 40; i += 1) link.onSent(i, 1200, clock.monotonic());
+    link.pacer.waitForRelease(() => (resumed = true));
+    clock.advance(afterMs);
+    answer();
+    assert.equal(link.pacer.isHeld, isHeld);
+    assert.equal(resumed, !isHeld);
     link.close();
   }
 });
