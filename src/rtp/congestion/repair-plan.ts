@@ -7,6 +7,8 @@ const CALM_MS = 10_000;
 /** A browser that only receives does not know the round trip, and asks for a packet again after this long. */
 const ASKS_AGAIN_MS = 100;
 const MAX_PLAYOUT_MS = 500;
+/** A browser heeds a longer delay at once, and its picture stands still meanwhile: 150 ms more than a frame's time count as a freeze. */
+const RISE = { ms: 100, everyMs: 500 };
 
 /**
  * How losses are mended so that the picture does not stop for them: each repetition goes twice unless the link is full,
@@ -18,6 +20,8 @@ export class RepairPlan {
   copies: 1 | 2 = 1;
   /** Shortest time from a picture's arrival to its showing, beyond what jitter takes; 0 where nothing is asked of the viewer. */
   playoutDelayMs = 0;
+  #wantedPlayoutMs = 0;
+  #raisedAtMs = -Infinity;
   #lossyAtMs = -Infinity;
   #loss = 0;
   #lossBefore = 0;
@@ -33,8 +37,16 @@ export class RepairPlan {
     if (Math.min(loss, this.#lossBefore) >= LOSSY) this.#lossyAtMs = nowMs;
     const isLossy = nowMs - this.#lossyAtMs < CALM_MS;
     this.copies = queueMs > FULL_QUEUE_MS ? 1 : 2;
-    if (!isLossy) this.playoutDelayMs = 0;
-    else if (this.playoutDelayMs === 0 && roundTripMs !== undefined)
-      this.playoutDelayMs = Math.min(MAX_PLAYOUT_MS, ASKS_AGAIN_MS + 10 * Math.round(roundTripMs / 5));
+    if (!isLossy) this.#wantedPlayoutMs = 0;
+    else if (this.#wantedPlayoutMs === 0 && roundTripMs !== undefined)
+      this.#wantedPlayoutMs = Math.min(MAX_PLAYOUT_MS, ASKS_AGAIN_MS + 10 * Math.round(roundTripMs / 5));
+    this.#approachPlayout(nowMs);
+  }
+
+  #approachPlayout(nowMs: number): void {
+    const isRise = this.playoutDelayMs < this.#wantedPlayoutMs;
+    if (isRise && nowMs - this.#raisedAtMs < RISE.everyMs) return;
+    if (isRise) this.#raisedAtMs = nowMs;
+    this.playoutDelayMs = Math.min(this.#wantedPlayoutMs, this.playoutDelayMs + RISE.ms);
   }
 }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { NetworkLab } from '../../support/network-lab.ts';
 
@@ -8,10 +8,12 @@ import type { NetworkLab } from '../../support/network-lab.ts';
 export class BulkFlow {
   bytes = 0;
   readonly #server: Server;
+  #socket: Socket | undefined;
   #child: ChildProcess | undefined;
 
   private constructor() {
     this.#server = createServer((socket) => {
+      this.#socket = socket;
       socket.on('data', ({ length }) => (this.bytes += length));
       socket.on('error', () => socket.destroy());
     });
@@ -35,5 +37,7 @@ export class BulkFlow {
     this.#server.close();
     if (this.#child?.connected) this.#child.disconnect();
     if (this.#child && this.#child.exitCode === null) await once(this.#child, 'exit');
+    // Its end may be lost with the network.
+    this.#socket?.destroy();
   }
 }

@@ -30,7 +30,13 @@ test('while much is lost the viewer is asked to show the picture later, and not 
   assert.equal(asked(watching), undefined, 'that may be chance');
   sender.setLink(0, 0.1);
   sender.setLink(0, 0.09);
-  camera.capture();
+  const delays = Array.from({ length: 45 }, () => {
+    sender.setLink(0, 0.1);
+    camera.capture();
+    return asked(watching)?.minMs ?? 0;
+  });
+  assert.deepEqual(new Set(delays), new Set([100, 200, 220]), 'in steps that are no freeze');
+  assert.ok(delays.filter((ms) => ms === 100).length >= 12, 'half a second apart');
   assert.deepEqual(asked(watching), { minMs: 220, maxMs: 10_000 });
   assert.equal(sender.stats().playoutDelayMs, 220);
   sender.setLink(0, 0);

@@ -25,8 +25,14 @@ const CHARTS = [
       { label: 'latency', color: '--chart-1' },
       { label: 'jitter buffer', color: '--chart-2' },
       { label: 'round trip', color: '--chart-3' },
+      { label: 'queue of the link', color: '--chart-4', dashed: true },
     ],
-    values: ({ latencyMs, jitterBufferMs, roundTripMs }) => [latencyMs, jitterBufferMs, roundTripMs],
+    values: ({ latencyMs, jitterBufferMs, roundTripMs, link }) => [
+      latencyMs,
+      jitterBufferMs,
+      roundTripMs,
+      link?.queueMs ?? null,
+    ],
   },
   {
     title: 'Frames',

@@ -27,6 +27,7 @@ const LINK_EVERY = { alone: 1, wall: 5 };
  * @property {string} rendition
  * @property {string} reach `full`, or how much of it is left out
  * @property {number} [estimateKbps] absent: nothing known yet
+ * @property {number} queueMs how long a packet waits on the way, as the agent thinks
  */
 
 /**
