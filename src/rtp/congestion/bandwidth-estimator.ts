@@ -50,6 +50,9 @@ const FIRST_PROBE_GAP = { ms: 5, bytes: 6000 };
 const FIRST_PROBE = { id: 255, packets: 5, bytes: 3000 };
 /** Sound between the packets of a picture is no part of their burst. */
 const FIRST_PROBE_PACKET_BYTES = 400;
+/** Browsers send REMB every second; libwebrtc's sender would hold to the last one for ever. */
+const RECEIVER_ESTIMATE_MS = 10_000;
+const OUTGROWN = 1.25;
 const REFERENCE_MS = 64;
 const REFERENCE_WRAP = 2 ** 24;
 const ARRIVAL_MS = 0.25;
@@ -95,6 +98,7 @@ export class BandwidthEstimator {
   /** Of the newest packet, on the receiver's clock. */
   #arrivedAtMs = 0;
   #receiverKbps = Infinity;
+  #receiverAtMs = -Infinity;
 
   constructor({ minKbps, maxKbps, onEstimate }: EstimatorOptions = {}) {
     this.#minKbps = minKbps ?? DEFAULT_MIN_KBPS;
@@ -144,6 +148,7 @@ export class BandwidthEstimator {
       this.#detector.reset();
     }
     this.#feedbackAtMs = nowMs;
+    this.#receiverKbps = Infinity;
     this.#silence.onFeedback();
     this.#arrivals.clear();
     let missing = 0;
@@ -163,12 +168,15 @@ export class BandwidthEstimator {
   onReceiverEstimate(kbps: number, nowMs: number): void {
     if (this.#hasFeedback) return;
     this.#receiverKbps = kbps;
+    this.#receiverAtMs = nowMs;
     this.#update(nowMs);
   }
 
   /** A receiver report's loss, 0 to 1: counts only where there is no transport-wide feedback. */
   onReportedLoss(loss: number, nowMs: number): void {
     if (this.#hasFeedback) return;
+    if (nowMs - this.#receiverAtMs > RECEIVER_ESTIMATE_MS)
+      this.#receiverKbps = OUTGROWN * Math.max(this.#minKbps, this.#receiverKbps);
     this.#loss.addShare(loss, this.#lossSituation(nowMs));
     this.#update(nowMs);
   }

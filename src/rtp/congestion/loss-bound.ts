@@ -67,11 +67,12 @@ export class LossBound {
     this.#grownAtMs = nowMs;
   }
 
-  #grow(loss: number, { sentKbps, nowMs }: LossSituation): void {
+  /** Where nothing else is known (no `arrivalKbps`), it is the estimate: it grows until there is room for the best picture. */
+  #grow(loss: number, { sentKbps, arrivalKbps, nowMs }: LossSituation): void {
     if (this.kbps === Infinity) return;
     const seconds = Math.min(1, Math.max(0, nowMs - this.#grownAtMs) / 1000);
     this.#grownAtMs = nowMs;
     this.kbps = this.kbps * GROWTH_PER_SECOND ** seconds + 1;
-    if (loss < HARMLESS && this.kbps > RELEASE * sentKbps) this.kbps = Infinity;
+    if (arrivalKbps !== undefined && loss < HARMLESS && this.kbps > RELEASE * sentKbps) this.kbps = Infinity;
   }
 }

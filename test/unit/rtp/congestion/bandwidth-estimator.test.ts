@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { BandwidthEstimator } from '../../../../src/rtp/congestion/bandwidth-estimator.ts';
 import { SimulatedLink } from './simulated-link.ts';
 
 /** Of the last estimate. */
@@ -7,6 +8,14 @@ function kbpsOf({ estimator }: SimulatedLink): number {
   const { kbps } = estimator.estimate;
   assert.ok(kbps !== undefined, 'no estimate yet');
   return kbps;
+}
+
+/** 400 kbps for so long, with a receiver report a second. */
+function report(estimator: BandwidthEstimator, fromMs: number, seconds: number, loss = 0): void {
+  for (let i = 0; i < seconds * 50; i++) {
+    estimator.onSent(i & 0xffff, 1000, fromMs + i * 20);
+    if (i % 50 === 49) estimator.onReportedLoss(loss, fromMs + i * 20);
+  }
 }
 
 describe('bandwidth estimator', () => {
@@ -119,5 +128,39 @@ describe('bandwidth estimator', () => {
     );
     assert.equal(overUses, 0);
     assert.ok(lowest > 2500, `${lowest} kbps`);
+  });
+});
+
+describe('bandwidth estimator without transport-wide feedback', () => {
+  test("a receiver's estimate holds for as long as it is repeated, and is outgrown when it is not", () => {
+    const estimator = new BandwidthEstimator();
+    for (let second = 0; second < 60; second++) {
+      estimator.onReceiverEstimate(500, second * 1000);
+      report(estimator, second * 1000, 1);
+    }
+    assert.equal(estimator.estimate.kbps, 500);
+    report(estimator, 60_000, 9);
+    assert.equal(estimator.estimate.kbps, 500);
+    report(estimator, 69_000, 10);
+    assert.ok(estimator.estimate.kbps > 2500, `${estimator.estimate.kbps} kbps`);
+    estimator.onReceiverEstimate(500, 80_000);
+    assert.equal(estimator.estimate.kbps, 500);
+  });
+
+  test("a receiver's estimate from before the first transport-wide feedback counts no more", () => {
+    const estimator = new BandwidthEstimator();
+    estimator.onReceiverEstimate(100, 0);
+    const network = new SimulatedLink({ kbps: 5000 }, estimator);
+    network.nowMs = 100;
+    network.run(5000, 2600, 3400);
+    assert.ok(kbpsOf(network) > 2500, `${kbpsOf(network)} kbps`);
+  });
+
+  test('what losses took is given back when they end, however little was sent meanwhile', () => {
+    const estimator = new BandwidthEstimator();
+    report(estimator, 0, 5, 0.5);
+    assert.ok(estimator.estimate.kbps !== undefined && estimator.estimate.kbps < 400);
+    report(estimator, 5000, 40);
+    assert.ok(estimator.estimate.kbps > 2500, `${estimator.estimate.kbps} kbps`);
   });
 });
