@@ -9,6 +9,7 @@ import { readLogin, type SecretPlaces } from './identity/secrets.ts';
 import { proxyFor } from './iot/proxy.ts';
 import type { Log } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
+import { HostNames } from './runtime/host-names.ts';
 import type { Random } from './runtime/random.ts';
 import { AwsControlPlane } from './signaling/aws-control-plane.ts';
 import { AwsStorage } from './signaling/aws-storage.ts';
@@ -46,6 +47,7 @@ interface Shared {
   skew: ClockSkew;
   /** Proxies of the environment (HTTPS_PROXY, NO_PROXY) for REST and WebSocket alike. */
   httpsAgent: HttpsAgent;
+  names: HostNames;
   dtls: DtlsLoader;
   mdns: MdnsResolver;
 }
@@ -71,7 +73,7 @@ export class CameraFactory {
 
   createChannel(name: string, camera: CameraConfig, onStatus: () => void): CameraChannel {
     const { config, env, greengrassLogin, topics, telemetry, restored, clock, random } = this.#options;
-    const { credentials, controlPlane, awsStorage, skew, httpsAgent, dtls, mdns } = this.#shared;
+    const { credentials, controlPlane, awsStorage, skew, httpsAgent, names, dtls, mdns } = this.#shared;
     const measured = telemetry.forCamera();
     const log = this.#options.log.child({ camera: name });
     const { region, endpoint, useDualStack, useStun, createChannel } = config.aws;
@@ -138,6 +140,7 @@ export class CameraFactory {
           network,
           mdns,
           proxyFor: (host) => proxyFor(host, env),
+          names,
           clock,
           random,
           log,
@@ -162,6 +165,7 @@ async function prepare({
   config,
   env,
   telemetry,
+  restored,
   clock,
   random,
   log,
@@ -177,7 +181,8 @@ async function prepare({
     onFetched: (durationMs) => telemetry.durations.record('getCredentials', durationMs),
   });
   const { region, endpoint, useFips, useDualStack } = config.aws;
-  const agent = new HttpsAgent({ keepAlive: true, proxyEnv: env });
+  const names = new HostNames(clock, restored);
+  const agent = new HttpsAgent({ keepAlive: true, proxyEnv: env, lookup: names.lookup });
   const controlPlane = new AwsControlPlane({
     agent,
     region,
@@ -190,7 +195,8 @@ async function prepare({
   });
   const mdns = new MdnsResolver(clock);
   const awsStorage = new AwsStorage(controlPlane.calls);
-  return { credentials, controlPlane, awsStorage, skew, httpsAgent: agent, dtls: new DtlsLoader(), mdns };
+  const shared = { credentials, controlPlane, awsStorage, skew, names, mdns };
+  return { ...shared, httpsAgent: agent, dtls: new DtlsLoader() };
 }
 
 /** Those that the camera's viewers have. */

@@ -2,6 +2,7 @@ import type { CameraConfig } from './config/config.ts';
 import { found, type Finding } from './doctor/finding.ts';
 import type { Log } from './log.ts';
 import type { Clock } from './runtime/clock.ts';
+import { HostNames } from './runtime/host-names.ts';
 import type { IceServer } from './signaling/control-plane.ts';
 import { Gathering } from './webrtc/ice/gathering.ts';
 import { LocalNetwork } from './webrtc/ice/local-network.ts';
@@ -50,8 +51,10 @@ async function finds(
   { ice, proxyFor, clock, log }: RelayCheckOptions,
 ): Promise<boolean> {
   let relayed = false;
+  const names = new HostNames(clock);
+  const network = new LocalNetwork(ice, clock);
   const gathering = new Gathering(
-    { transportPolicy: 'relay', network: new LocalNetwork(ice, clock), proxyFor, clock, log },
+    { transportPolicy: 'relay', network, proxyFor, names, clock, log },
     {
       onBase: () => {},
       onBaseLost: () => {},

@@ -1,5 +1,6 @@
 import { createLog } from '../../src/log.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { HostNames } from '../../src/runtime/host-names.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import type { IceOptions } from '../../src/webrtc/ice/ice-agent.ts';
 import { LocalNetwork } from '../../src/webrtc/ice/local-network.ts';
@@ -17,6 +18,7 @@ export function localIce({
     network: new LocalNetwork({ interfaces: [], addressFamily: 'any' }, clock),
     mdns: new MdnsResolver(clock),
     proxyFor: () => undefined,
+    names: new HostNames(clock),
     clock,
     random: systemRandom,
     log,

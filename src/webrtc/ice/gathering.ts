@@ -1,5 +1,6 @@
 import type { Log } from '../../log.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { HostNames } from '../../runtime/host-names.ts';
 import type { IceServer } from '../secure-transport.ts';
 import type { Candidate } from './candidate.ts';
 import { HostBase } from './host-base.ts';
@@ -17,6 +18,7 @@ export interface GatheringOptions {
   network: LocalNetwork;
   /** URL of the HTTP proxy for TURN over TCP and TLS to a host; undefined: direct. */
   proxyFor: (host: string) => string | undefined;
+  names: HostNames;
   clock: Clock;
   log: Log;
 }
@@ -47,7 +49,7 @@ export class Gathering {
   constructor(options: GatheringOptions, events: GatheringEvents) {
     this.#options = options;
     this.#events = events;
-    this.#queries = new ReflexiveQueries(options.clock);
+    this.#queries = new ReflexiveQueries(options.clock, options.names);
   }
 
   get bases(): Iterable<IceBase> {
@@ -83,12 +85,12 @@ export class Gathering {
 
   /** Server-reflexive and, unless there is one already, relayed candidates. Resolves when no more will come; never rejects. */
   async gatherServers(servers: readonly IceServer[]): Promise<void> {
-    const { proxyFor, clock, log } = this.#options;
+    const { proxyFor, names, clock, log } = this.#options;
     const { signal } = this.#closing;
     const onRelay = (relay: IceBase) => this.#addBase(relay);
     const isRelayed = [...this.#bases].some(({ candidate }) => candidate.type === 'relay');
     await Promise.all([
-      isRelayed ? undefined : gatherRelays(servers, { proxyFor, clock, log, signal, onRelay }),
+      isRelayed ? undefined : gatherRelays(servers, { proxyFor, names, clock, log, signal, onRelay }),
       this.#queries.gather([...this.#hosts], servers, (found) => this.#addReflexive(found), signal),
     ]);
   }

@@ -1,13 +1,17 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 
 /**
  * A TCP connection through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6).
  * @param proxy `http://` or `https://` URL, user and password in it where the proxy wants them.
  * @throws Error when the proxy cannot be reached or refuses; its password is in no message.
  */
-export function openTunnel(proxy: string, host: string, port: number, signal: AbortSignal): Promise<Socket> {
+export function openTunnel(
+  proxy: string,
+  { host, port, lookup }: { host: string; port: number; lookup: LookupFunction },
+  signal: AbortSignal,
+): Promise<Socket> {
   const { protocol, hostname, port: proxyPort, username, password } = new URL(proxy);
   const secure = protocol === 'https:';
   const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -25,6 +29,7 @@ export function openTunnel(proxy: string, host: string, port: number, signal: Ab
       method: 'CONNECT',
       path: target,
       headers,
+      lookup,
       agent: false,
       signal,
     });

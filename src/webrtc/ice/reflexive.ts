@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
-import { pause } from '../../runtime/clock.ts';
+import { orAborted, pause } from '../../runtime/clock.ts';
+import type { HostNames } from '../../runtime/host-names.ts';
 import type { IceServer } from '../secure-transport.ts';
 import { candidatePriority, foundation, type Candidate } from './candidate.ts';
 import type { HostBase } from './host-base.ts';
@@ -24,9 +24,11 @@ const MAX_TRIES = 6;
 export class ReflexiveQueries {
   readonly #pending = new Map<string, (response: StunMessage) => void>();
   readonly #clock: Clock;
+  readonly #names: HostNames;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, names: HostNames) {
     this.#clock = clock;
+    this.#names = names;
   }
 
   /** True when the response belongs to one of the queries. */
@@ -47,7 +49,7 @@ export class ReflexiveQueries {
     const stunServers = uris.filter(({ scheme, transport }) => scheme === 'stun' && transport === 'udp');
     await Promise.all(
       stunServers.map(async ({ host, port }) => {
-        const addresses = await resolve(host);
+        const addresses = await this.#addresses(host, signal);
         const queries = bases.flatMap((base) => {
           const address = addresses.find((each) => isIP(each) === base.family);
           return address === undefined ? [] : [this.#ask(base, { address, port }, signal)];
@@ -56,6 +58,12 @@ export class ReflexiveQueries {
         await Promise.all(queries);
       }),
     );
+  }
+
+  /** No name service: no server-reflexive candidate either. */
+  async #addresses(host: string, signal: AbortSignal): Promise<string[]> {
+    const found = await orAborted(signal, this.#names.addresses(host)).catch(() => []);
+    return (found ?? []).map(({ address }) => address);
   }
 
   async #ask(base: HostBase, server: Endpoint, signal: AbortSignal): Promise<Candidate | undefined> {
@@ -90,13 +98,4 @@ function reflexive({ candidate }: HostBase, mapped: Endpoint, server: Endpoint):
     type: 'srflx',
     related: { address: candidate.address, port: candidate.port },
   };
-}
-
-async function resolve(host: string): Promise<string[]> {
-  try {
-    return (await lookup(host, { all: true })).map(({ address }) => address);
-  } catch {
-    // No name service: no server-reflexive candidate either.
-    return [];
-  }
 }

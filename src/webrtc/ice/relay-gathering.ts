@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns/promises';
 import { errorText } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { pause, type Clock } from '../../runtime/clock.ts';
+import { orAborted, pause, type Clock } from '../../runtime/clock.ts';
+import type { HostNames } from '../../runtime/host-names.ts';
 import type { IceServer } from '../secure-transport.ts';
 import { parseServerUri, type ServerAddress } from './server-uri.ts';
 import { TurnAllocation } from './turn-allocation.ts';
@@ -16,6 +16,7 @@ const ATTEMPT_TIMEOUT_MS = 8_000;
 export interface RelayOptions {
   /** URL of the HTTP proxy for connections to a host; undefined: direct. */
   proxyFor: (host: string) => string | undefined;
+  names: HostNames;
   clock: Clock;
   log: Log;
   signal: AbortSignal;
@@ -85,13 +86,17 @@ async function tryServer(attempt: Attempt, options: RelayOptions, found: AbortCo
 /** By UDP, every address of the server is tried: one of the families may have no route. */
 async function openLink(
   { scheme, host, port, transport }: Attempt,
-  { proxyFor, clock }: RelayOptions,
+  { proxyFor, names, clock }: RelayOptions,
   signal: AbortSignal,
 ): Promise<TurnLink> {
   if (transport === 'tcp')
-    return openStreamLink({ host, port, tls: scheme === 'turns', proxy: proxyFor(host) }, signal, clock);
+    return openStreamLink(
+      { host, port, tls: scheme === 'turns', proxy: proxyFor(host), lookup: names.lookup },
+      signal,
+      clock,
+    );
   let failure: unknown;
-  for (const { address } of await lookup(host, { all: true })) {
+  for (const { address } of (await orAborted(signal, names.addresses(host))) ?? []) {
     try {
       return await openUdpLink({ address, port }, signal);
     } catch (error) {

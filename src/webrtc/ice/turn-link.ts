@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { isIP } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
@@ -77,22 +77,23 @@ export interface StreamTarget {
   tls: boolean;
   /** URL of an HTTP proxy that tunnels (CONNECT). */
   proxy: string | undefined;
+  lookup: LookupFunction;
 }
 
 /** TCP or TLS, directly or through an HTTP proxy. */
 export async function openStreamLink(
-  { host, port, tls, proxy }: StreamTarget,
+  { host, port, tls, proxy, lookup }: StreamTarget,
   signal: AbortSignal,
   clock: Clock,
 ): Promise<TurnLink> {
-  const tunnel = proxy === undefined ? undefined : await openTunnel(proxy, host, port, signal);
+  const tunnel = proxy === undefined ? undefined : await openTunnel(proxy, { host, port, lookup }, signal);
   const socket = tls
     ? connectTls({
-        ...(tunnel ? { socket: tunnel } : { host, port }),
+        ...(tunnel ? { socket: tunnel } : { host, port, lookup }),
         ...(isIP(host) === 0 ? { servername: host } : {}),
         host,
       })
-    : (tunnel ?? connectTcp({ host, port }));
+    : (tunnel ?? connectTcp({ host, port, lookup }));
   if (tls || !tunnel)
     await settled(
       signal,

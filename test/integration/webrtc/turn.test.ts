@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { systemClock, type Clock } from '../../../src/runtime/clock.ts';
+import { HostNames } from '../../../src/runtime/host-names.ts';
 import { STUN_TYPE } from '../../../src/webrtc/ice/stun.ts';
 import type { IceServer } from '../../../src/webrtc/secure-transport.ts';
 import { startLocalCloud, type LocalCloud } from '../../cloud/local-cloud.ts';
@@ -111,6 +112,29 @@ describe('relays', () => {
     const device = createEnd({ clock: patientClock(NEXT_SERVER_MS) });
     await device.relayed([server('udp', { credential: 'wrong' }), server('udp', { port: 1 }), server('udp')]);
   });
+
+  test(
+    'a name service that is silent is asked once a name; a search that is given up ends',
+    WAITING,
+    async () => {
+      const asked: string[] = [];
+      const { promise: allAsked, resolve } = Promise.withResolvers<void>();
+      const names = new HostNames(systemClock, undefined, (host) => {
+        if (asked.push(host) >= 3) resolve();
+        return new Promise(() => {});
+      });
+      const urls = ['turn:a.example?transport=udp', 'turns:a.example?transport=tcp', 'turn:b.example'];
+      const viewers = Array.from({ length: 4 }, () => createEnd({ names, clock: fasterClock(10) }));
+      const searches = viewers.map(async ({ agent }) => {
+        await agent.gatherHost();
+        await agent.gatherServers([{ urls }, { urls: ['stun:c.example'] }]);
+      });
+      await allAsked;
+      for (const { agent } of viewers) agent.close();
+      await Promise.all(searches);
+      assert.deepEqual(asked.toSorted(), ['a.example', 'b.example', 'c.example']);
+    },
+  );
 
   test('wrong credentials alone: no relay, and the search ends', async () => {
     await assert.rejects(createEnd().relayed([server('udp', { credential: 'wrong' })]), /no relay/);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/runtime/clock.ts';
+import { HostNames } from '../../../src/runtime/host-names.ts';
 import { openStreamLink } from '../../../src/webrtc/ice/turn-link.ts';
 
 test(
@@ -14,7 +15,8 @@ test(
     const address = server.address();
     assert.ok(address !== null && typeof address === 'object');
     const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
-    const target = { host: '127.0.0.1', port: address.port, tls: false, proxy: undefined };
+    const { lookup } = new HostNames(systemClock);
+    const target = { host: '127.0.0.1', port: address.port, tls: false, proxy: undefined, lookup };
     const link = await openStreamLink(target, new AbortController().signal, systemClock);
     const peer = (await connected).on('error', () => {}).pause();
     const closed = new Promise((resolve) => peer.once('close', resolve));

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { EventEmitter } from 'node:events';
 import { systemClock, type Clock } from '../../../../src/runtime/clock.ts';
+import { HostNames } from '../../../../src/runtime/host-names.ts';
 import { IceAgent } from '../../../../src/webrtc/ice/ice-agent.ts';
 import type { IceServer } from '../../../../src/webrtc/secure-transport.ts';
 import { localIce } from '../../../support/local-ice.ts';
@@ -8,6 +9,7 @@ import { localIce } from '../../../support/local-ice.ts';
 export interface EndOptions {
   transportPolicy?: 'all' | 'relay';
   proxy?: string;
+  names?: HostNames;
   clock?: Clock;
 }
 
@@ -20,8 +22,9 @@ export class IceEnd {
   expiries = 0;
   readonly #events = new EventEmitter();
 
-  constructor({ transportPolicy = 'all', proxy, clock = systemClock }: EndOptions = {}) {
-    this.agent = new IceAgent(localIce({ transportPolicy, proxyFor: () => proxy, clock }), {
+  constructor(options: EndOptions = {}) {
+    const { transportPolicy = 'all', proxy, clock = systemClock, names = new HostNames(clock) } = options;
+    this.agent = new IceAgent(localIce({ transportPolicy, proxyFor: () => proxy, names, clock }), {
       onCandidate: (candidate) => {
         this.candidates.push(candidate);
         this.#events.emit('candidate', candidate);
