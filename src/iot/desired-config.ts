@@ -56,6 +56,8 @@ export class DesiredConfig {
   #next: Candidate | undefined;
   #work: Promise<void> | undefined;
   #refusal: Refusal | undefined;
+  /** Whether what is applied is on disk. */
+  #isKept = true;
   #shadowFault: string | undefined;
   #localFaults: readonly string[] = [];
   #closed = false;
@@ -80,7 +82,7 @@ export class DesiredConfig {
 
   /** A document from the shadow. Returns at once; nothing happens where it says what the last one said. */
   offer(document: DesiredDocument): void {
-    if (isDeepStrictEqual(document.desired, this.#offered?.desired)) return;
+    if (isDeepStrictEqual(document.desired, this.#offered?.desired)) return this.#keepAgain();
     this.#offered = document;
     this.#evaluate(document);
   }
@@ -208,9 +210,18 @@ export class DesiredConfig {
   async #keep({ version, desired }: Candidate): Promise<void> {
     try {
       await this.#options.lastGood?.store({ version, desired });
+      this.#isKept = true;
     } catch (error) {
+      this.#isKept = false;
       this.#options.log.warn({ error: errorText(error) }, 'the last good configuration could not be kept');
     }
+  }
+
+  /** There may be room on the disk by now. */
+  #keepAgain(): void {
+    if (this.#isKept || this.#work || this.#closed || !this.#applied) return;
+    this.#next = this.#applied;
+    this.#work = this.#applyAll();
   }
 
   #report(): void {

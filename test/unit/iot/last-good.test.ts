@@ -114,3 +114,24 @@ test('a state folder that cannot be written costs a warning, not the configurati
   assert.equal(applied, 1);
   assert.ok(log.warnings.includes('the last good configuration could not be kept'));
 });
+
+test('what a full disk did not take is kept when the shadow tells it again', async () => {
+  const blocked = join(directory, 'blocked');
+  writeFileSync(blocked, 'no folder');
+  const log = listeningLog();
+  const lastGood = new LastGoodFile(blocked, 'kvs-webrtc', log);
+  let applied = 0;
+  const apply = async () => void (applied += 1);
+  const config = new DesiredConfig({ local: LOCAL, apply, report: ignore, lastGood, log });
+  await config.start();
+  config.offer(DOCUMENT);
+  await config.settled();
+  assert.ok(log.warnings.includes('the last good configuration could not be kept'));
+  rmSync(blocked);
+  config.offer(DOCUMENT);
+  await config.settled();
+  assert.deepEqual(await lastGood.load(), DOCUMENT);
+  config.offer(DOCUMENT);
+  await config.settled();
+  assert.equal(applied, 1);
+});
