@@ -58,8 +58,6 @@ export class FrameSender implements FrameSink {
   #replayedUntilMs = -Infinity;
   #replayedAtMs = -Infinity;
   readonly #record: RecordedFrom | undefined;
-  /** When the last frame that was begun had been pushed. */
-  #begunMs = 0;
   /** The viewer needs a picture that it could not be given at once. */
   #refreshWanted = false;
   /** Timestamp of the frame that is being sent in parts. */
@@ -222,7 +220,7 @@ export class FrameSender implements FrameSink {
       ? this.#timeline.replayed(this.#replayEnd - 1 - frame.index)
       : this.#timeline.live(frame.captureTimeMs, frame.pushedAtMs);
     this.frames += 1;
-    this.#begunMs = frame.pushedAtMs;
+    this.#record?.onBegun(frame);
     this.lastFrameAtMs = this.#clock.now();
     this.firstFrameAtMs ??= this.#clock.monotonic();
     if (!frame.keyframe) return;
@@ -244,7 +242,7 @@ export class FrameSender implements FrameSink {
   /** A recorder's frames were dropped before a link too slow let them leave: it goes on with the oldest that are kept. */
   #skipToKept(): Frame | undefined {
     const first = this.#record && this.stream.oldestKeyframe;
-    if (first) this.#record?.onSkipped(this.#begunMs, first.pushedAtMs);
+    if (first) this.#record?.onSkipped(first);
     if (first) this.#goOnFrom(first);
     return first;
   }

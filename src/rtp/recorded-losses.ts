@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { MediaStream } from './media-stream.ts';
+import type { Frame, MediaStream } from './media-stream.ts';
 import type { RepairOutcome } from './retransmitter.ts';
 
 /** Pictures that a recorder does not have: pushed from the one time to the other, monotonic milliseconds. */
@@ -9,8 +9,10 @@ export type LossListener = (fromMs: number, untilMs: number) => void;
 export interface RecordedFrom {
   /** Monotonic. */
   fromMs: number;
-  /** Pictures were dropped before they were sent. */
-  onSkipped: LossListener;
+  /** A frame begins to leave. */
+  onBegun(frame: Frame): void;
+  /** What waited was dropped, up to this frame: it had waited for longer than it is kept. */
+  onSkipped(until: Frame): void;
 }
 
 /** A packet that is not asked for any more in this time has arrived, or was given up. */
@@ -35,8 +37,9 @@ interface Asked {
 }
 
 /**
- * Which pictures a recorder could not be given, as far as its requests tell: packets that were asked for and could not be repeated, and
- * what it had been asking for in vain when it asked for a new picture. Without a picture, those up to the next key frame are of no use.
+ * Which frames still wait for the link to a recorder, and which pictures it could not be given, as far as its requests tell: packets
+ * that were asked for and could not be repeated, and what it had been asking for in vain when it asked for a new picture. Without a
+ * picture, those up to the next key frame are of no use.
  */
 export class RecordedLosses implements RecordedFrom {
   readonly fromMs: number;
@@ -46,14 +49,32 @@ export class RecordedLosses implements RecordedFrom {
   readonly #asked = new Map<number, Asked>();
   /** Frames that are lost, and the next key frame is not there yet. */
   readonly #lost = new Set<number>();
+  /** The last frame that began to leave, and when it was pushed. */
+  #begunIndex = -1;
+  #begunMs: number;
   #open: { fromMs: number; untilMs: number; sinceMs: number } | undefined;
 
   constructor(stream: MediaStream, clock: Clock, fromMs: number, onLost: LossListener | undefined) {
     this.fromMs = fromMs;
+    this.#begunMs = fromMs;
     // Sound that is missing is missing with its picture, or for a moment.
     this.#onLost = stream.isVideo ? onLost : undefined;
     this.#stream = stream;
     this.#clock = clock;
+  }
+
+  /** What was pushed until then has begun to leave; monotonic. */
+  get sentUntilMs(): number {
+    return this.#begunIndex < this.#stream.nextIndex - 1 ? this.#begunMs : this.#clock.monotonic();
+  }
+
+  onBegun({ index, pushedAtMs }: Frame): void {
+    this.#begunIndex = index;
+    this.#begunMs = pushedAtMs;
+  }
+
+  onSkipped(until: Frame): void {
+    this.#lose(this.#begunMs, until.pushedAtMs);
   }
 
   /** The recorder asked for a packet, which belongs to this frame; it is not known where too long ago. */
@@ -82,8 +103,7 @@ export class RecordedLosses implements RecordedFrom {
     }
   }
 
-  /** Pictures were not sent: they waited for longer than they are kept. */
-  onSkipped(fromMs: number, untilMs: number): void {
+  #lose(fromMs: number, untilMs: number): void {
     const nowMs = this.#clock.monotonic();
     const open = this.#open;
     const isApart =
@@ -123,7 +143,7 @@ export class RecordedLosses implements RecordedFrom {
       if (!frame) continue;
       if (fromMs !== undefined && frame.keyframe) {
         this.#lost.delete(frameIndex);
-        return this.onSkipped(fromMs, frame.pushedAtMs);
+        return this.#lose(fromMs, frame.pushedAtMs);
       }
       fromMs ??= frame.pushedAtMs;
     }

@@ -80,15 +80,9 @@ export class RtpSender implements RtcpHandler {
   constructor(stream: MediaStream, options: RtpSenderOptions) {
     const { clock, random, transport, rtx, extensions = {}, recordFromMs, onLost } = options;
     const { pacer } = transport;
-    const output = (ssrc: number, payloadType: number, blockBytes: number) => {
-      const markFrameEnd = stream.isVideo;
-      return new PacketOutput(
-        { ssrc, payloadType, extensions, markFrameEnd, blockBytes },
-        transport,
-        random,
-        clock,
-      );
-    };
+    const shared = { extensions, markFrameEnd: stream.isVideo };
+    const output = (ssrc: number, payloadType: number, blockBytes: number) =>
+      new PacketOutput({ ...shared, ssrc, payloadType, blockBytes }, transport, random, clock);
     this.#clock = clock;
     this.#transport = transport;
     this.#cname = options.cname;
@@ -119,6 +113,11 @@ export class RtpSender implements RtcpHandler {
 
   get paused(): boolean {
     return this.#frames.paused;
+  }
+
+  /** Of a receiver that records: what was pushed until then has left; monotonic. */
+  get recordedUntilMs(): number | undefined {
+    return this.#losses?.sentUntilMs;
   }
 
   /** Starts, or goes on after `pause()`: video with the cached GOP where there is one, else with the next key frame. */

@@ -41,9 +41,10 @@ export class StoragePeer implements Recorder {
   readonly #receiving = Promise.withResolvers<void>();
   #ended: Promise<string> | undefined;
   #isEnded = false;
-  #heardAtMs: number | undefined;
+  /** When it was heard last, and until when what had left by then was pushed. */
+  #heard: { atMs: number; untilMs: number } | undefined;
   #longestIntervalMs = 0;
-  /** When it was heard last before it fell silent. */
+  /** What is known to have left before it fell silent was pushed until then. */
   #silentFromMs: number | undefined;
   #failure = '';
   #formerUntilMs = -Infinity;
@@ -84,27 +85,34 @@ export class StoragePeer implements Recorder {
 
   /** Connected, but not heard of for longer than it uses to be quiet, now or before. */
   get isSilent(): boolean {
-    if (this.#silentFromMs === undefined && this.#isQuietTooLong) this.#silentFromMs = this.#heardAtMs;
+    if (this.#silentFromMs === undefined && this.#isQuietTooLong) this.#silentFromMs = this.#heard?.untilMs;
     return this.#silentFromMs !== undefined;
   }
 
-  /** Monotonic time up to which it is believed to have received what was sent; undefined where it never did. */
+  /** Monotonic: what was pushed until then it is believed to have received; undefined where it never did receive. */
   get coveredUntilMs(): number | undefined {
     if (this.#isEnded || this.#coveredUntilMs === undefined) return this.#coveredUntilMs;
-    const believedMs = Math.max(this.#coveredUntilMs, this.#clock.monotonic() - FIRST_REPORT_MS);
-    return this.#heardUntilMs ?? believedMs;
+    // What was sent while it was silent it may not have, whatever it says later.
+    const heardUntilMs = this.isSilent ? this.#silentFromMs : this.#heard?.untilMs;
+    return heardUntilMs ?? this.#believed(this.#clock.monotonic() - FIRST_REPORT_MS);
   }
 
-  /** What was sent while it was silent it may not have, whatever it says later. */
-  get #heardUntilMs(): number | undefined {
-    return this.isSilent ? this.#silentFromMs : this.#heardAtMs;
+  /** Of a peer that was never heard: it has what was sent until then. */
+  #believed(sentUntilMs: number): number {
+    return Math.min(this.#sentUntilMs, Math.max(this.#coveredUntilMs ?? -Infinity, sentUntilMs));
+  }
+
+  /** Monotonic: what was pushed until then has left. What came later waits for the link, as after an outage. */
+  get #sentUntilMs(): number {
+    const times = this.session.senders.map(({ recordedUntilMs = Infinity }) => recordedUntilMs);
+    return Math.min(this.#clock.monotonic(), ...times);
   }
 
   get #isQuietTooLong(): boolean {
-    if (this.#heardAtMs === undefined) return false;
+    if (!this.#heard) return false;
     const intervalMs = this.#longestIntervalMs || UNKNOWN_INTERVAL_MS;
     const limitMs = Math.max(SHORTEST_SILENCE_MS, MISSED_REPORTS * intervalMs);
-    return this.#clock.monotonic() - this.#heardAtMs > limitMs;
+    return this.#clock.monotonic() - this.#heard.atMs > limitMs;
   }
 
   /** Payload and headers, about. */
@@ -137,14 +145,15 @@ export class StoragePeer implements Recorder {
 
   onHeard(): void {
     const nowMs = this.#clock.monotonic();
-    if (this.#isQuietTooLong && this.#heardAtMs !== undefined) {
-      this.#silentFromMs ??= this.#heardAtMs;
-      this.onLost(this.#heardAtMs, nowMs);
-    } else if (this.#heardAtMs !== undefined)
-      this.#longestIntervalMs = Math.max(this.#longestIntervalMs, nowMs - this.#heardAtMs);
+    const untilMs = this.#sentUntilMs;
+    const heard = this.#heard;
+    if (heard && this.#isQuietTooLong) {
+      this.#silentFromMs ??= heard.untilMs;
+      this.onLost(heard.untilMs, untilMs);
+    } else if (heard) this.#longestIntervalMs = Math.max(this.#longestIntervalMs, nowMs - heard.atMs);
     // Another session would not be given it any more.
     if (nowMs - (this.#silentFromMs ?? nowMs) > KEPT_MS) this.#silentFromMs = undefined;
-    this.#heardAtMs = nowMs;
+    this.#heard = { atMs: nowMs, untilMs };
     this.#receiving.resolve();
   }
 
@@ -160,8 +169,8 @@ export class StoragePeer implements Recorder {
     this.#receiving.reject(error);
     if (this.#coveredUntilMs === undefined) return reason;
     const nowMs = this.#clock.monotonic();
-    const guessMs = Math.max(this.#coveredUntilMs, end === 'consent-expired' ? nowMs - CONSENT_MS : nowMs);
-    this.#coveredUntilMs = this.#silentFromMs ?? this.#heardAtMs ?? guessMs;
+    const guessMs = this.#believed(end === 'consent-expired' ? nowMs - CONSENT_MS : nowMs);
+    this.#coveredUntilMs = this.#silentFromMs ?? this.#heard?.untilMs ?? guessMs;
     return reason;
   }
 }
