@@ -1,3 +1,4 @@
+import { cameraFaults } from './camera-faults.ts';
 import type { CameraChannels } from './camera-channels.ts';
 import type { AgentConfig } from './config/config.ts';
 import type { CachedCredentials } from './identity/credentials.ts';
@@ -35,10 +36,6 @@ export interface TelemetryOptions {
 }
 
 const FAULTS_EVERY_MS = 10_000;
-/** A signaling connection that is away for less is about to be back. */
-const SIGNALING_GRACE_MS = 60_000;
-/** A storage session that is away for less is about to be replaced. */
-const RECORDING_GRACE_MS = 60_000;
 const CERTIFICATE_WARN_DAYS = 30;
 
 /** What a camera needs of it. */
@@ -179,7 +176,8 @@ export class Telemetry {
 
   async #watch(sources: TelemetrySources): Promise<void> {
     await this.#budget.update(this.#sentBytes(sources.channels));
-    this.#alarms.update([...this.#deviceFaults(sources), ...this.#cameraFaults(sources.channels)]);
+    const ofCameras = cameraFaults(sources.channels.status(), this.#options.clock.now());
+    this.#alarms.update([...this.#deviceFaults(sources), ...ofCameras]);
   }
 
   #deviceFaults({ credentials, clockOffsetMs }: TelemetrySources): Fault[] {
@@ -198,24 +196,6 @@ export class Telemetry {
         reason: `the device's clock is off by ${-offsetSeconds} s: check NTP`,
       });
     return faults;
-  }
-
-  #cameraFaults(channels: CameraChannels): Fault[] {
-    const nowMs = this.#options.clock.now();
-    return Object.entries(channels.status()).flatMap(
-      ([camera, { camera: capture, signaling, recording }]) => {
-        const faults: Fault[] = [];
-        if (capture.state === 'failed')
-          faults.push({ alarm: 'camera-failed', camera, reason: capture.reason ?? '' });
-        if (signaling.state === 'fighting')
-          faults.push({ alarm: 'channel-contended', camera, reason: signaling.reason });
-        if (signaling.state === 'disconnected' && nowMs - signaling.since > SIGNALING_GRACE_MS)
-          faults.push({ alarm: 'signaling-lost', camera, reason: signaling.reason });
-        if (recording && recording.state !== 'recording' && nowMs - recording.since > RECORDING_GRACE_MS)
-          faults.push({ alarm: 'recording-lost', camera, reason: recording.reason });
-        return faults;
-      },
-    );
   }
 
   /** Since the agent's start, those of cameras that are gone too. */
