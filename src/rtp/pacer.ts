@@ -27,6 +27,7 @@ export class Pacer {
   #allowance: number;
   #refilledAtMs: number;
   #timer: Timer | undefined;
+  #isWaiting = false;
   #holdMs = 0;
   #onHolding = (): void => {};
   #holding: Timer | undefined;
@@ -46,6 +47,11 @@ export class Pacer {
   set rateKbps(kbps: number) {
     this.#refill();
     this.#rateKbps = kbps;
+  }
+
+  /** Something is held back by the pace. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
   }
 
   /** Charges bytes that left. */
@@ -71,7 +77,11 @@ export class Pacer {
   wait(resume: () => void): void {
     const waitMs = Math.max(MIN_WAIT_MS, (-this.#allowance * 8) / this.#rateKbps);
     this.#timer?.cancel();
-    this.#timer = this.#clock.after(waitMs, resume);
+    this.#isWaiting = true;
+    this.#timer = this.#clock.after(waitMs, () => {
+      this.#isWaiting = false;
+      resume();
+    });
   }
 
   /**
@@ -105,6 +115,7 @@ export class Pacer {
 
   cancel(): void {
     this.#timer?.cancel();
+    this.#isWaiting = false;
     this.#heldBack = undefined;
     this.#holding?.cancel();
     this.#holding = undefined;

@@ -7,6 +7,8 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 /** The picture leaves a little faster than the estimate, so that it keeps up; slower while a queue has to empty. */
 const PACE = 1.2;
 const EMPTYING_PACE = 0.8;
+/** The first replay leaves faster from feedback to feedback, while nothing tells of the link's end. */
+const REPLAY_PACE = 2;
 const EMPTYING_QUEUE_MS = 80;
 const MIN_PACE_KBPS = 100;
 /**
@@ -49,6 +51,8 @@ export class ViewerLink {
   /** Of what left before the first feedback. */
   #firstSentMs: number | undefined;
   #firstBytes = 0;
+  /** The first replay has not reached the live edge. */
+  #isStarting = false;
   #timer: Timer | undefined;
   /** When the link was last seen full. */
   #fullAtMs = -Infinity;
@@ -76,6 +80,7 @@ export class ViewerLink {
   /** There will be transport-wide feedback: the first key frame is the first probe, and what follows goes by its result, or by an answer that comes sooner. */
   expectFeedback(): void {
     const { pacer } = this;
+    this.#isStarting = true;
     pacer.hold(this.#roundTripMs + FIRST_FEEDBACK_MS, () => this.#user.ask(() => this.#answered()));
   }
 
@@ -110,12 +115,17 @@ export class ViewerLink {
   }
 
   #estimated(estimate: Readonly<BandwidthEstimate>): void {
-    const { kbps = 0, queueMs } = estimate;
-    const pace = queueMs > EMPTYING_QUEUE_MS ? EMPTYING_PACE : PACE;
-    this.pacer.rateKbps = Math.max(MIN_PACE_KBPS, pace * kbps);
+    const { kbps = 0 } = estimate;
+    this.#isStarting &&= this.pacer.isHeld || this.pacer.isWaiting;
+    this.pacer.rateKbps = Math.max(MIN_PACE_KBPS, this.#pace(estimate) * kbps);
     this.pacer.isWide = this.#isWide(estimate);
     this.#user.onEstimate(estimate);
     if (this.pacer.isHeld) this.pacer.release();
+  }
+
+  #pace({ queueMs, isOutrun }: Readonly<BandwidthEstimate>): number {
+    if (queueMs > EMPTYING_QUEUE_MS) return EMPTYING_PACE;
+    return this.#isStarting && isOutrun ? REPLAY_PACE : PACE;
   }
 
   #tryFaster(): void {

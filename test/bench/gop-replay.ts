@@ -2,8 +2,8 @@
  * Joining in the middle of a GOP, in Chromium: connected to first picture, connected to the live edge, freezes; and asking for a picture
  * (PLI) at another phase: longest time without a new picture. For GOPs of 4 and 10 s, at random phases.
  *   node test/bench/gop-replay.ts [joins for each GOP length]
- * Fails above the bounds: first picture 60 ms after connected (median), live edge after 250 ms (4 s GOP) and 700 ms (10 s GOP), a gap of
- * 100 ms after a PLI (4 s GOP), no freeze counted.
+ * Fails where any join is above the bounds: first picture 60 ms after connected, live edge after 250 ms (4 s GOP) and 700 ms (10 s GOP), a
+ * gap of 100 ms after a PLI (4 s GOP), no freeze counted.
  */
 import { launchBrowser, openViewerPage, type ViewerPage } from '../e2e/support/browser.ts';
 import { longestGap, median, quantile, table } from './support/figures.ts';
@@ -113,9 +113,9 @@ function report(joins: readonly Join[], { gopSeconds, maxLiveMs, maxGapMs }: Cas
     row('freezes', freezes),
   ];
   const within =
-    median(first) <= MAX_FIRST_PICTURE_MS &&
-    median(live) <= maxLiveMs &&
-    median(gaps) <= maxGapMs &&
+    Math.max(...first) <= MAX_FIRST_PICTURE_MS &&
+    Math.max(...live) <= maxLiveMs &&
+    Math.max(...gaps) <= maxGapMs &&
     Math.max(...freezes) === 0;
   const bounds = `first picture ${MAX_FIRST_PICTURE_MS}, live edge ${maxLiveMs}, gap ${maxGapMs} ms, no freeze`;
   process.stdout.write(`${gopSeconds} s GOP, ${joins.length} joins, milliseconds\n`);

@@ -1,8 +1,10 @@
 import { NOT_RECEIVED, type TransportFeedback } from '../rtcp-types.ts';
 import { AcknowledgedRate } from './acknowledged-rate.ts';
 import { Arrivals } from './arrivals.ts';
+import { CarriedRate } from './carried-rate.ts';
 import { DelayDetector, type LinkUse } from './delay-detector.ts';
 import { FeedbackSilence } from './feedback-silence.ts';
+import { FirstBurst } from './first-burst.ts';
 import { LossBound, type LossSituation } from './loss-bound.ts';
 import { PacketGroups } from './packet-groups.ts';
 import { ProbePlan, type Probe } from './probe-plan.ts';
@@ -10,6 +12,7 @@ import { ProbeResult } from './probe-result.ts';
 import { QueueDelay } from './queue-delay.ts';
 import { RateControl } from './rate-control.ts';
 import { RateWindow } from './rate-window.ts';
+import { ReferenceTime } from './reference-time.ts';
 import { SentPackets } from './sent-packets.ts';
 
 export interface EstimatorOptions {
@@ -30,6 +33,8 @@ export interface BandwidthEstimate {
   use: LinkUse;
   sentKbps: number;
   acknowledgedKbps: number | undefined;
+  /** As much as the estimate or more was sent of late, and arrived as fast: nothing tells of the link's end. */
+  isOutrun: boolean;
 }
 
 const DEFAULT_MIN_KBPS = 30;
@@ -43,18 +48,9 @@ const ARRIVAL_WINDOW_MS = 150;
 const APP_LIMITED = 0.8;
 /** A key frame makes a queue of its own for a moment. */
 const MIN_QUEUE_MS = 60;
-/** The first packets, sent as fast as the pacer lets them go, are the first probe. */
-const FIRST_PROBE_MS = 20;
-/** A sender that was kept from sending for so long says nothing of the link: the burst ends before, where it has so much. */
-const FIRST_PROBE_GAP = { ms: 5, bytes: 6000 };
-const FIRST_PROBE = { id: 255, packets: 5, bytes: 3000 };
-/** Sound between the packets of a picture is no part of their burst. */
-const FIRST_PROBE_PACKET_BYTES = 400;
 /** Browsers send REMB every second; libwebrtc's sender would hold to the last one for ever. */
 const RECEIVER_ESTIMATE_MS = 10_000;
 const OUTGROWN = 1.25;
-const REFERENCE_MS = 64;
-const REFERENCE_WRAP = 2 ** 24;
 const ARRIVAL_MS = 0.25;
 
 /**
@@ -70,6 +66,7 @@ export class BandwidthEstimator {
     use: 'normal',
     sentKbps: 0,
     acknowledgedKbps: undefined,
+    isOutrun: false,
   };
   readonly #minKbps: number;
   readonly #maxKbps: number;
@@ -84,16 +81,14 @@ export class BandwidthEstimator {
   readonly #rate = new RateControl();
   readonly #loss = new LossBound();
   readonly #queue = new QueueDelay();
+  readonly #carried = new CarriedRate();
   readonly #plan = new ProbePlan();
   readonly #silence = new FeedbackSilence();
+  readonly #first = new FirstBurst();
+  readonly #referenceTime = new ReferenceTime();
   #probe: Probe | undefined;
   #result: ProbeResult | undefined;
-  /** Of the first probe: when its first and its last packet left, and the bytes of all. */
-  #firstSentMs = -Infinity;
-  #lastSentMs = -Infinity;
-  #firstBytes = 0;
   #feedbackAtMs = -Infinity;
-  #reference: number | undefined;
   #roundTripMs = DEFAULT_ROUND_TRIP_MS;
   /** Of the newest packet, on the receiver's clock. */
   #arrivedAtMs = 0;
@@ -108,14 +103,10 @@ export class BandwidthEstimator {
 
   /** A packet left. `bytes` with SRTP, without UDP and IP. */
   onSent(transportSequence: number, bytes: number, atMs: number): void {
-    let probe = this.#probe?.id ?? 0;
-    if (bytes >= FIRST_PROBE_PACKET_BYTES && this.#isInFirstProbe(atMs)) {
-      probe = FIRST_PROBE.id;
-      this.#lastSentMs = atMs;
-      this.#firstBytes += bytes;
-      if (this.#result?.id === probe) this.#result.sentBytes = this.#firstBytes;
-    }
-    this.#sent.add(transportSequence, bytes, atMs, probe);
+    const { result } = this.#first;
+    const isFirst = this.#first.add(bytes, atMs);
+    if (this.#first.result !== result) this.#result = this.#first.result;
+    this.#sent.add(transportSequence, bytes, atMs, isFirst ? this.#first.id : (this.#probe?.id ?? 0));
     this.#sentRate.add(bytes, atMs);
     if (this.#hasFeedback && this.#silence.onSent(atMs)) this.#halve(atMs);
   }
@@ -128,21 +119,9 @@ export class BandwidthEstimator {
     this.#publish();
   }
 
-  /** A few packets make no burst: the probe begins again until there is one. */
-  #isInFirstProbe(atMs: number): boolean {
-    const { ms, bytes } = FIRST_PROBE_GAP;
-    const isOver = atMs - this.#lastSentMs >= ms && this.#firstBytes >= bytes;
-    if (!isOver && atMs - this.#firstSentMs < FIRST_PROBE_MS) return true;
-    if (this.#firstBytes >= FIRST_PROBE.bytes) return false;
-    this.#firstSentMs = atMs;
-    this.#firstBytes = 0;
-    this.#result = new ProbeResult(FIRST_PROBE.id, FIRST_PROBE.packets, FIRST_PROBE.bytes);
-    return true;
-  }
-
   onTransportFeedback(feedback: TransportFeedback, nowMs: number): void {
     const { baseSequence, count, arrivals } = feedback;
-    const referenceMs = this.#unwrap(feedback.referenceTime) * REFERENCE_MS;
+    const referenceMs = this.#referenceTime.unwrap(feedback.referenceTime);
     if (nowMs - this.#feedbackAtMs > PAUSE_MS) {
       this.#groups.reset();
       this.#detector.reset();
@@ -214,12 +193,14 @@ export class BandwidthEstimator {
       this.#roundTripMs = nowMs - sentMs;
       this.#arrivedAtMs = arrivedMs;
       this.#queue.add(sentMs, arrivedMs);
+      this.#carried.add(sentMs, arrivedMs, bytes[slot]!);
       const delta = this.#groups.add(sentMs, arrivedMs);
       if (delta) this.#detector.add(delta.sentMs, delta.arrivedMs, arrivedMs);
-      if (probe[slot] === this.#result?.id && sentMs >= this.#firstSentMs)
+      if (probe[slot] === this.#result?.id && sentMs >= this.#first.beganAtMs)
         this.#result?.add(sentMs, arrivedMs, bytes[slot]!);
     }
     this.#queue.settle();
+    this.#carried.settle();
     this.#loss.add(count, missing, this.#lossSituation(nowMs));
     if (count > 0) this.#update(nowMs);
   }
@@ -259,7 +240,17 @@ export class BandwidthEstimator {
     });
     const probed = this.#result?.kbps;
     if (probed !== undefined) this.#probed(probed, use, nowMs);
+    this.#followCarried(use, nowMs);
     if (rate.kbps !== undefined) rate.kbps = Math.min(this.#maxKbps, Math.max(this.#minKbps, rate.kbps));
+  }
+
+  /** What was carried counts at once while no longer measure of it is there: the first burst may have been too slow to tell much. */
+  #followCarried(use: LinkUse, nowMs: number): void {
+    const { kbps, isInStep } = this.#carried;
+    const before = this.#rate.kbps ?? Infinity;
+    this.estimate.isOutrun = use === 'normal' && isInStep && kbps >= before;
+    if (this.#acknowledged.kbps === undefined && use === 'normal' && kbps > before)
+      this.#rate.set(kbps, nowMs);
   }
 
   /** What has arrived was carried, whatever the probe says. */
@@ -283,13 +274,5 @@ export class BandwidthEstimator {
 
   #isAppLimited(sentKbps: number): boolean {
     return this.#rate.kbps !== undefined && sentKbps < APP_LIMITED * this.#rate.kbps;
-  }
-
-  /** The reference time is 24 bits and wraps every twelve days. */
-  #unwrap(reference: number): number {
-    const before = this.#reference ?? reference;
-    const step = (((reference - before) % REFERENCE_WRAP) + 1.5 * REFERENCE_WRAP) % REFERENCE_WRAP;
-    this.#reference = before + step - REFERENCE_WRAP / 2;
-    return this.#reference;
   }
 }

@@ -46,13 +46,13 @@ test('a viewer far away is sent to with care at first, and faster while nothing 
   link.close();
 });
 
-/** Packets 0 to `arrivedMs.length - 1`, at these moments. */
-function feedback(arrivedMs: readonly number[]) {
+/** Packets from `baseSequence` on, at these moments. */
+function feedback(arrivedMs: readonly number[], baseSequence = 0) {
   const arrivals = Int32Array.from(arrivedMs, (ms) => Math.round(4 * ms));
   return {
     senderSsrc: 1,
     mediaSsrc: 2,
-    baseSequence: 0,
+    baseSequence,
     count: arrivals.length,
     referenceTime: 0,
     feedbackCount: 0,
@@ -111,4 +111,43 @@ test('a first feedback of few packets is no measure, nor is a time in which noth
   assert.equal(link.pacer.isHeld, false);
   assert.ok(link.pacer.rateKbps > 40_000, `${link.pacer.rateKbps} kbps`);
   link.close();
+});
+
+test('what left slowly by our own doing does not keep a replay slow: it goes faster while it arrives in step', () => {
+  for (const { stretch, isFaster } of [
+    { stretch: 1, isFaster: true },
+    { stretch: 1.2, isFaster: false },
+  ]) {
+    const { clock, link } = createLink();
+    link.expectFeedback();
+    let sequence = 0;
+    const sentMs: number[] = [];
+    const send = (count: number, spacingMs: number) => {
+      for (let i = 0; i < count; i += 1, sequence += 1) {
+        link.onSent(sequence, 1200, clock.monotonic());
+        sentMs.push(clock.monotonic());
+        clock.advance(spacingMs);
+      }
+    };
+    send(26, 1);
+    clock.advance(50);
+    link.onTransportFeedback(feedback(sentMs));
+    const firstKbps = link.pacer.rateKbps;
+    assert.ok(firstKbps > 8000 && firstKbps < 20_000, `${firstKbps} kbps`);
+    link.pacer.spend(3_000_000);
+    link.pacer.wait(() => {});
+    const from = sequence;
+    const beganMs = clock.monotonic();
+    send(60, 9600 / firstKbps);
+    link.onTransportFeedback(
+      feedback(
+        sentMs.slice(from).map((ms) => beganMs + stretch * (ms - beganMs)),
+        from,
+      ),
+    );
+    const { rateKbps } = link.pacer;
+    assert.equal(rateKbps > 1.9 * firstKbps, isFaster, `${firstKbps} kbps, then ${rateKbps}`);
+    assert.ok(isFaster || rateKbps < 1.1 * firstKbps, `${firstKbps} kbps, then ${rateKbps}`);
+    link.close();
+  }
 });
