@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setInterval as every } from 'node:timers/promises';
-import { Talkback } from '../../../src/control/talkback.ts';
+import { Talkback, type TalkOutput } from '../../../src/control/talkback.ts';
 import type { SpokenPacket } from '../../../src/control/speaker.ts';
 import { createLog } from '../../../src/log.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
@@ -54,6 +54,17 @@ function pcmu(frequencyHz: number): Buffer[] {
   return Array.from({ length: codes.length / 160 }, (_, i) => codes.subarray(160 * i, 160 * (i + 1)));
 }
 
+function talkbackTo(output: Partial<TalkOutput>, mode: 'mixed' | 'one' = 'one'): Talkback {
+  return new Talkback({
+    output: { command: [], file: '', device: '', ...output },
+    mode,
+    ffmpeg: { path: 'ffmpeg', nice: 0 },
+    clock: systemClock,
+    random: systemRandom,
+    log: createLog('error'),
+  });
+}
+
 /** Speaks as a viewer does: a packet each 20 ms, some of them out of order, some lost. */
 async function speak(
   talkback: Talkback,
@@ -82,14 +93,7 @@ async function speak(
 for (const mode of ['mixed', 'one'] as const) {
   test(`Opus and G.711 at once, ${mode === 'one' ? 'one at a time' : 'mixed'}`, async (t) => {
     const file = join(folder, `${mode}.wav`);
-    const talkback = new Talkback({
-      output: { command: [], file, device: 'none' },
-      mode,
-      ffmpeg: { path: 'ffmpeg', nice: 0 },
-      clock: systemClock,
-      random: systemRandom,
-      log: createLog('error'),
-    });
+    const talkback = talkbackTo({ file, device: 'none' }, mode);
     await speak(talkback, [
       { codec: 'opus', payloads: opus(OPUS_HZ) },
       { codec: 'pcmu', payloads: pcmu(PCMU_HZ) },
@@ -104,14 +108,7 @@ for (const mode of ['mixed', 'one'] as const) {
 }
 
 test('a loudspeaker that cannot be used costs nothing else', async () => {
-  const talkback = new Talkback({
-    output: { command: ['/nonexistent/program'], file: '', device: '' },
-    mode: 'one',
-    ffmpeg: { path: 'ffmpeg', nice: 0 },
-    clock: systemClock,
-    random: systemRandom,
-    log: createLog('error'),
-  });
+  const talkback = talkbackTo({ command: ['/nonexistent/program'] });
   await speak(talkback, [{ codec: 'pcmu', payloads: pcmu(PCMU_HZ) }], 0.6);
   await talkback.close();
 });
@@ -120,14 +117,7 @@ test('a loudspeaker program that dies while somebody speaks is started again', a
   const heard = join(folder, 'heard');
   const died = join(folder, 'died');
   const script = 'if [ -e "$1" ]; then exec cat > "$2"; fi; touch "$1"; head -c 20000 > /dev/null; exit 1';
-  const talkback = new Talkback({
-    output: { command: ['sh', '-c', script, 'sh', died, heard], file: '', device: '' },
-    mode: 'one',
-    ffmpeg: { path: 'ffmpeg', nice: 0 },
-    clock: systemClock,
-    random: systemRandom,
-    log: createLog('error'),
-  });
+  const talkback = talkbackTo({ command: ['sh', '-c', script, 'sh', died, heard] });
   await speak(talkback, [{ codec: 'pcmu', payloads: pcmu(PCMU_HZ) }], 1.5);
   await talkback.close();
   const seconds = statSync(heard).size / 2 / 48_000;
