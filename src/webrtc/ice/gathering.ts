@@ -40,6 +40,8 @@ export class Gathering {
   readonly #events: GatheringEvents;
   readonly #bases = new Set<IceBase>();
   readonly #hosts = new Set<HostBase>();
+  /** Local addresses whose socket is about to be open. */
+  readonly #opening = new Set<string>();
   #reflexive: Candidate[] = [];
   readonly #queries: ReflexiveQueries;
   readonly #closing = new AbortController();
@@ -112,8 +114,10 @@ export class Gathering {
     const isOpen = (address: string) => [...this.#hosts].some(({ localAddress }) => localAddress === address);
     await Promise.allSettled(
       addresses.map(async (address, i) => {
-        if (isOpen(address.address)) return;
-        const base = await HostBase.open(address, MAX_LOCAL_PREFERENCE - i);
+        if (isOpen(address.address) || this.#opening.has(address.address)) return;
+        this.#opening.add(address.address);
+        const opened = HostBase.open(address, MAX_LOCAL_PREFERENCE - i);
+        const base = await opened.finally(() => this.#opening.delete(address.address));
         if (!this.#closing.signal.aborted) this.#hosts.add(base);
         this.#addBase(base);
       }),

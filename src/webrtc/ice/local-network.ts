@@ -53,24 +53,24 @@ function isLinkLocal(address: string): boolean {
 export class LocalNetwork {
   readonly #filter: AddressFilter;
   readonly #clock: Clock;
+  readonly #interfaces: typeof networkInterfaces;
   readonly #listeners = new Set<(addresses: LocalAddress[]) => void>();
   #timer: Timer | undefined;
   #last = '';
 
-  constructor(filter: AddressFilter, clock: Clock) {
+  constructor(filter: AddressFilter, clock: Clock, interfaces = networkInterfaces) {
     this.#filter = filter;
     this.#clock = clock;
+    this.#interfaces = interfaces;
   }
 
   addresses(): LocalAddress[] {
-    return selectAddresses(networkInterfaces(), this.#filter);
+    return selectAddresses(this.#interfaces(), this.#filter);
   }
 
   /** True while the device has this address, whatever the filter says. */
   has(address: string): boolean {
-    return Object.values(networkInterfaces()).some((infos) =>
-      infos?.some((info) => info.address === address),
-    );
+    return Object.values(this.#interfaces()).some((infos) => infos?.some((info) => info.address === address));
   }
 
   /** Returns what ends it. */

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { selectAddresses } from '../../../src/webrtc/ice/local-network.ts';
+import { SILENT } from '../../../src/log.ts';
+import { HostNames } from '../../../src/runtime/host-names.ts';
+import { Gathering } from '../../../src/webrtc/ice/gathering.ts';
+import { LocalNetwork, selectAddresses } from '../../../src/webrtc/ice/local-network.ts';
 import { readAnswers } from '../../../src/webrtc/ice/mdns.ts';
 import { inOrder } from '../../../src/webrtc/ice/relay-gathering.ts';
 import { parseServerUri } from '../../../src/webrtc/ice/server-uri.ts';
 import { splitMessages } from '../../../src/webrtc/ice/turn-link.ts';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 const turnServer = (name: string) => ({
   urls: [
@@ -40,6 +44,41 @@ const stunMessage = (length: number) => {
   message.writeUInt16BE(length, 2);
   return message;
 };
+
+test('changes of the network in quick succession open one socket an address', async () => {
+  const clock = new SimulatedClock();
+  const own = ['127.0.0.1'];
+  const interfaces = () => ({ eth0: own.map((address) => info(address)) });
+  const opened: string[] = [];
+  const changes = 3;
+  let changed = 0;
+  const settled = Promise.withResolvers<void>();
+  const gathering = new Gathering(
+    {
+      transportPolicy: 'all',
+      network: new LocalNetwork({ interfaces: [], addressFamily: 'any' }, clock, interfaces),
+      proxyFor: () => undefined,
+      names: new HostNames(clock),
+      clock,
+      log: SILENT,
+    },
+    {
+      onBase: ({ localAddress }) => opened.push(localAddress),
+      onBaseLost: () => {},
+      onCandidate: () => {},
+      onDatagram: () => {},
+      onNetworkChange: () => (changed += 1) === changes && settled.resolve(),
+    },
+  );
+  const first = gathering.gatherHost();
+  for (let i = 2; i < 2 + changes; i += 1) {
+    own.push(`127.0.0.${i}`);
+    clock.advance(1_000);
+  }
+  await Promise.all([first, settled.promise]);
+  gathering.close();
+  assert.deepEqual(opened.toSorted(), own);
+});
 
 describe('servers', () => {
   test('STUN and TURN URIs in the forms that KVS hands out', () => {
