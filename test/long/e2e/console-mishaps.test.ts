@@ -9,8 +9,12 @@ const high = { width: 640, height: 360, fps: 25, bitrateKbps: 600 };
 const camera = { source: { type: 'test' }, video: { renditions: { high } } };
 /** The cloud is away for 20 s; the step of the agent's backoff that is then under way may last a minute. */
 const HEALED_MS = 85_000;
+/** Its backoff has grown by then: until it has been connected for a minute, each further failure may cost a minute, and there are several in what follows. */
+const LONG_OUTAGE = 'Cloud away';
+const AT_REST_MS = 70_000;
 
 const isMaster = ({ msg }: LogLine) => msg === 'connected as master';
+const hasRecovered = ({ msg, details }: LogLine) => msg === 'recovered' && details['part'] === 'signaling';
 const streamsAgain = ({ msg, details }: LogLine) => msg === 'camera' && details['to'] === 'streaming';
 
 /** By the button's name: the line of the agent's log that says it has healed; undefined: only the viewer notices. */
@@ -65,8 +69,11 @@ describe('every button of "Break it"', () => {
       await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
       await page.getByText(new RegExp(`^Done: ${name}`)).waitFor();
       if (isHealed) {
-        const isNew = (line: LogLine) => site.agent.logs.indexOf(line) >= told && isHealed(line);
-        await site.agent.waitForLog(`healed after ${name}`, isNew, HEALED_MS);
+        const isNew = (line: LogLine) => site.agent.logs.indexOf(line) >= told;
+        const isNewlyHealed = (line: LogLine) => isNew(line) && isHealed(line);
+        await site.agent.waitForLog(`healed after ${name}`, isNewlyHealed, HEALED_MS);
+        const isAtRest = (line: LogLine) => isNew(line) && hasRecovered(line);
+        if (name === LONG_OUTAGE) await site.agent.waitForLog('recovered', isAtRest, AT_REST_MS);
       } else {
         await page.getByText(/^([1-9]\d*\.\d|0\.[1-9]) %$/).waitFor();
       }
