@@ -1,6 +1,6 @@
 import type { MediaStream } from './media-stream.ts';
 
-/** A capture clock that runs this far from the monotonic clock between two frames was set anew. */
+/** A capture clock that is this far from where the monotonic clock says it should be was set anew. */
 const CLOCK_STEP_MS = 1000;
 const UNKNOWN_FRAME_MS = 33;
 
@@ -14,7 +14,8 @@ export class RtpTimeline {
   /** Added to the wall clock, so that timestamps go on when it is set anew. */
   #shiftMs = 0;
   #captureTimeMs: number | undefined;
-  #pushedAtMs = 0;
+  /** Capture clock minus monotonic clock, of the frame that came soonest after its capture. */
+  #clockOffsetMs = 0;
   /** Highest ticks given to a frame. */
   #highest = -Infinity;
   /** Highest ticks given to a replayed frame: live frames stay above it. */
@@ -35,12 +36,7 @@ export class RtpTimeline {
 
   /** Ticks of a frame that is sent when it comes. */
   live(captureTimeMs: number, pushedAtMs: number): number {
-    if (this.#captureTimeMs !== undefined) {
-      const stepMs = captureTimeMs - this.#captureTimeMs - (pushedAtMs - this.#pushedAtMs);
-      if (Math.abs(stepMs) > CLOCK_STEP_MS) this.#shiftMs -= stepMs;
-    }
-    this.#captureTimeMs = captureTimeMs;
-    this.#pushedAtMs = pushedAtMs;
+    this.#heedClock(captureTimeMs, pushedAtMs);
     let ticks = this.at(captureTimeMs);
     if (ticks <= this.#floor) {
       ticks = this.#floor + 1;
@@ -48,6 +44,21 @@ export class RtpTimeline {
     }
     this.#highest = Math.max(this.#highest, ticks);
     return ticks;
+  }
+
+  #heedClock(captureTimeMs: number, pushedAtMs: number): void {
+    const beforeMs = this.#captureTimeMs;
+    const offsetMs = captureTimeMs - pushedAtMs;
+    this.#captureTimeMs = captureTimeMs;
+    if (beforeMs === undefined) {
+      this.#clockOffsetMs = offsetMs;
+      return;
+    }
+    const stepMs = offsetMs - this.#clockOffsetMs;
+    // What waited for a processor comes late too, but was captured no earlier than the frame before.
+    const wasSet = stepMs > CLOCK_STEP_MS || (stepMs < -CLOCK_STEP_MS && captureTimeMs < beforeMs);
+    if (wasSet) this.#shiftMs -= stepMs;
+    if (wasSet || stepMs > 0) this.#clockOffsetMs = offsetMs;
   }
 
   /**

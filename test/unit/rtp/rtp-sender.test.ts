@@ -213,3 +213,20 @@ test('timestamps go on when the wall clock is set anew', () => {
     assert.ok(Math.abs(ticks - FRAME_MS * 90) <= 1, `step of ${ticks}`);
   }
 });
+
+test('pictures that come a second late, and all at once, keep their times', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(3);
+  const late = Array.from({ length: 30 }, () => {
+    const unit = camera.unit(false, 1000);
+    camera.clock.advance(FRAME_MS);
+    return unit;
+  });
+  for (const unit of late) camera.stream.push(unit);
+  camera.gop(3);
+  const stamps = viewer.frames().map(({ timestamp }) => timestamp);
+  assert.deepEqual(frameNumbers(viewer), range(1, 38));
+  for (let i = 1; i < stamps.length; i++) assert.equal((stamps[i]! - stamps[i - 1]!) >>> 0, FRAME_MS * 90);
+});
