@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { launchBrowser, openViewerPage } from './support/browser.ts';
 
 const PROJECT = join(import.meta.dirname, '../..');
@@ -11,6 +11,9 @@ const START_MS = 5000;
 const STOP_MS = 4000;
 
 describe('npm start', () => {
+  // What is missing in a fresh clone is installed by the first start alone.
+  before(() => execFileSync('sh', ['test/setup.sh', 'start'], { cwd: PROJECT }));
+
   test('shows a camera, and Ctrl-C leaves nothing behind', async (t) => {
     const startedAt = performance.now();
     // A process group of its own: a terminal sends Ctrl-C to all of it.

@@ -1,5 +1,5 @@
 /**
- * Runs in the page: watches and listens to a playing video for some seconds and returns what came.
+ * Runs in the page: watches and listens to a playing video for some seconds, or until it is stopped, and returns what came.
  *
  * - `pictures`: strip and flash of every picture that the track delivered, none skipped, with the time of delivery;
  * - `beeps`: when the 1 kHz beep began to be delivered;
@@ -16,6 +16,10 @@ const BEEP_HZ = 1000;
 /** Least mean power of a sound, and the beep's least share of it. */
 const BEEP_MIN_POWER = 1e-4;
 const BEEP_SHARE = 0.6;
+
+/** One recording at a time. */
+let isStopped = false;
+const isOver = (until) => isStopped || performance.now() >= until;
 
 const epochNow = () => performance.timeOrigin + performance.now();
 
@@ -44,7 +48,7 @@ async function readTrack(track, until, use) {
   const own = track.clone();
   const processor = new MediaStreamTrackProcessor({ track: own, maxBufferSize: 100 });
   const reader = processor.readable.getReader();
-  while (performance.now() < until) {
+  while (!isOver(until)) {
     const { done, value: data } = await reader.read();
     if (done) break;
     await use(data, epochNow());
@@ -77,7 +81,7 @@ async function recordBeeps(track, until) {
 
 async function recordShown(video, until) {
   const shown = [];
-  while (performance.now() < until) {
+  while (!isOver(until)) {
     const { expectedDisplayTime } = await new Promise((resolve) => {
       video.requestVideoFrameCallback((_now, metadata) => resolve(metadata));
     });
@@ -97,6 +101,7 @@ export async function record(id, durationMs) {
   const { video } = window.kvs.tile(id);
   const [picture] = video.srcObject.getVideoTracks();
   const [sound] = video.srcObject.getAudioTracks();
+  isStopped = false;
   const until = performance.now() + durationMs;
   const [pictures, beeps, shown] = await Promise.all([
     recordPictures(picture, until),
@@ -104,4 +109,9 @@ export async function record(id, durationMs) {
     recordShown(video, until),
   ]);
   return { pictures, beeps, shown };
+}
+
+/** Ends the recording before its time. */
+export function stop() {
+  isStopped = true;
 }

@@ -1,7 +1,30 @@
-import type { Recording } from './browser.ts';
+import type { Recording, ViewerPage } from './browser.ts';
 
 /** The test source's period of flash and beep. */
 const FLASH_PERIOD_MS = 1000;
+
+const LONGEST_MS = 60_000;
+
+/** What a playing viewer is given while something is done. */
+export async function recordDuring(
+  viewer: ViewerPage,
+  id: string,
+  work: () => Promise<unknown>,
+): Promise<Recording> {
+  const recording = viewer.record(id, LONGEST_MS);
+  try {
+    await work();
+  } finally {
+    await viewer.page.evaluate(stopRecording, '/recorder.js');
+  }
+  return recording;
+}
+
+/** Runs in the page. */
+async function stopRecording(script: string): Promise<void> {
+  const recorder: { stop(): void } = await import(script);
+  recorder.stop();
+}
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
