@@ -27,7 +27,8 @@ export KVS_STATE_DIRECTORY="${KVS_STATE_DIRECTORY:-$PWD/state}"
 
 # For a small process rather than a fast one: one heap for all threads; freed memory given back, blocks of the size that
 # V8's compilers take one by one (their holes after the start are twenty megabytes); and young objects in one megabyte,
-# where Node takes up to sixteen.
+# where Node takes up to sixteen: with four, sending got no cheaper that could be measured, and two
+# cameras took twelve megabytes more.
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}" MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-65536}" \
   MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-32768}"
 exec "$node" --max-semi-space-size=1 "$here/kvs-webrtc-agent.mjs" run "$@"
