@@ -13,9 +13,11 @@ export class RtpTimeline {
   readonly #offset: number;
   /** Added to the wall clock, so that timestamps go on when it is set anew. */
   #shiftMs = 0;
-  #captureTimeMs: number | undefined;
+  /** Of the last frame. */
+  #captureTimeMs = -Infinity;
+  #pushedAtMs = 0;
   /** Capture clock minus monotonic clock, of the frame that came soonest after its capture. */
-  #clockOffsetMs = 0;
+  #soonestMs = -Infinity;
   /** Highest ticks given to a frame. */
   #highest = -Infinity;
   /** Highest ticks given to a replayed frame: live frames stay above it. */
@@ -46,19 +48,17 @@ export class RtpTimeline {
     return ticks;
   }
 
+  /** What waited for a processor comes late, and then all at once: no clock was set. */
   #heedClock(captureTimeMs: number, pushedAtMs: number): void {
-    const beforeMs = this.#captureTimeMs;
     const offsetMs = captureTimeMs - pushedAtMs;
+    const aheadMs = offsetMs - this.#soonestMs;
+    const sinceMs = captureTimeMs - this.#captureTimeMs;
+    const backMs = sinceMs < 0 ? pushedAtMs - this.#pushedAtMs - sinceMs : 0;
     this.#captureTimeMs = captureTimeMs;
-    if (beforeMs === undefined) {
-      this.#clockOffsetMs = offsetMs;
-      return;
-    }
-    const stepMs = offsetMs - this.#clockOffsetMs;
-    // What waited for a processor comes late too, but was captured no earlier than the frame before.
-    const wasSet = stepMs > CLOCK_STEP_MS || (stepMs < -CLOCK_STEP_MS && captureTimeMs < beforeMs);
-    if (wasSet) this.#shiftMs -= stepMs;
-    if (wasSet || stepMs > 0) this.#clockOffsetMs = offsetMs;
+    this.#pushedAtMs = pushedAtMs;
+    if (aheadMs > 0 || backMs > CLOCK_STEP_MS) this.#soonestMs = offsetMs;
+    if (backMs > CLOCK_STEP_MS) this.#shiftMs += backMs;
+    else if (aheadMs > CLOCK_STEP_MS && aheadMs < Infinity) this.#shiftMs -= aheadMs;
   }
 
   /**

@@ -214,6 +214,24 @@ test('timestamps go on when the wall clock is set anew', () => {
   }
 });
 
+test('pictures out of order that come later and later keep their times', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(3);
+  const first = camera.unit(false, 1000);
+  camera.clock.advance(FRAME_MS);
+  const second = camera.unit(false, 1000);
+  camera.clock.advance(1500);
+  camera.stream.push(second);
+  camera.stream.push(first);
+  const stamps = viewer.frames().map(({ timestamp }) => timestamp);
+  assert.deepEqual(
+    stamps.slice(-2).map((stamp) => ((stamp - stamps[0]!) | 0) / 90),
+    [5 * FRAME_MS, 4 * FRAME_MS],
+  );
+});
+
 test('pictures that come a second late, and all at once, keep their times', () => {
   const camera = new TestCamera();
   const { viewer, sender } = watch(camera);
