@@ -1,5 +1,9 @@
 /** By what ffmpeg, the kernel and cameras say. */
 const CURES: readonly (readonly [RegExp, string])[] = [
+  [
+    /could not be started/i,
+    'the program of source.command is not there, or may not be run by this user: check its path',
+  ],
   [/busy/i, 'another program uses the camera: find it with "fuser -v /dev/video*" and stop it'],
   [
     /permission denied|not permitted/i,

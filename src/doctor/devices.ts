@@ -29,7 +29,7 @@ async function user({ root = '' }: DevicesOptions): Promise<Finding[]> {
     ['proc/self/status', 'etc/passwd', 'etc/group'].map((path) => textOf(`${root}/${path}`)),
   );
   const ids = (key: string) =>
-    new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(status ?? '')?.[1]?.split(/\s+/) ?? [];
+    new RegExp(`^${key}:[ \\t]*(.*)$`, 'm').exec(status ?? '')?.[1]?.split(/\s+/) ?? [];
   const [, uid = '?'] = ids('Uid');
   const memberships = new Set([...ids('Gid').slice(1, 2), ...ids('Groups')].filter(Boolean));
   const text = [...memberships].map((gid) => nameOf(groups ?? '', gid)).join(', ');

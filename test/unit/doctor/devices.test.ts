@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { cameraCure } from '../../../src/doctor/camera-cure.ts';
 import { listDevices, type CameraFormat } from '../../../src/doctor/devices.ts';
 import type { Finding } from '../../../src/doctor/finding.ts';
 
@@ -121,6 +122,17 @@ describe('cameras and microphones of a device', () => {
       assert.match(denied?.cure ?? '', /usermod -aG/);
     }
     assert.match(gone?.detail ?? '', /there is no .*pcmC2D0c/);
+  });
+
+  test('a user without further groups has one', async () => {
+    const status = `${KERNEL['proc/self/status'].replace(/Groups:.*/, 'Groups:\t ')}NStgid:\t32481\n`;
+    const [user] = await listDevices({ formatsOf, root: machine({ ...KERNEL, 'proc/self/status': status }) });
+    assert.equal(user?.detail, 'ggc_user, in the groups ggc_group');
+  });
+
+  test('a program that cannot be started is no matter of cables', () => {
+    assert.match(cameraCure('command could not be started (spawn rpicam-vid ENOENT)'), /source\.command/);
+    assert.match(cameraCure('/dev/video0: No such file or directory'), /cable/);
   });
 
   test('without any it says so', async () => {
