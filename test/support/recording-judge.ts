@@ -21,7 +21,7 @@ const HOP = 48;
 /** Share of the loudest window's energy at which a beep has begun. */
 const ONSET = 0.2;
 const FLASH_PERIOD_MS = 1_000;
-/** What a codec needs to begin. */
+/** What a codec needs to begin: from the first packet of a beep alone it makes a sound far louder than the beep. */
 const CUT_OFF_MS = 30;
 const SYNC = '10101010';
 
@@ -39,10 +39,9 @@ export async function judgeRecording(path: string, width: number): Promise<Judge
   return {
     tracks: await codecs(path),
     strips: Array.from({ length: strips.length / 64 }, (_, i) => readStrip(strips, i)),
-    beepAfterFlashMs: beepTimesMs(sound)
-      // Not one that had begun before the sound did.
-      .filter((beepMs) => beepMs > soundFromMs + CUT_OFF_MS)
-      .flatMap((beepMs) => nearest(flashTimes, beepMs)),
+    beepAfterFlashMs: beepTimesMs(sound, soundFromMs + CUT_OFF_MS).flatMap((beepMs) =>
+      nearest(flashTimes, beepMs),
+    ),
   };
 }
 
@@ -89,13 +88,15 @@ function bright(luma: Buffer, picture: number): boolean {
   return (luma[picture] ?? 0) > 200;
 }
 
-function beepTimesMs(sound: Buffer): number[] {
+/** Not one that had begun before `fromMs`. */
+function beepTimesMs(sound: Buffer, fromMs: number): number[] {
   const samples = new Float32Array(sound.buffer, sound.byteOffset, Math.floor(sound.length / 4));
   const energies = new Float64Array(Math.max(0, Math.floor((samples.length - WINDOW) / HOP)));
   for (let i = 0; i < energies.length; i += 1) energies[i] = energyAtBeep(samples, i * HOP);
-  const loudest = energies.reduce((a, b) => Math.max(a, b), 0);
+  const from = Math.ceil((fromMs * SAMPLE_RATE) / 1000 / HOP);
+  const loudest = energies.subarray(from).reduce((a, b) => Math.max(a, b), 0);
   const onsets: number[] = [];
-  for (let i = 1; i < energies.length; i += 1) {
+  for (let i = from + 1; i < energies.length; i += 1) {
     const timeMs = ((i * HOP + WINDOW / 2) * 1000) / SAMPLE_RATE;
     if ((energies[i] ?? 0) < ONSET * loudest || (energies[i - 1] ?? 0) >= ONSET * loudest) continue;
     if (timeMs - (onsets.at(-1) ?? -Infinity) > FLASH_PERIOD_MS / 2) onsets.push(timeMs);
