@@ -7,6 +7,8 @@ const FRAME_MS = 20;
 const SILENCE_AFTER_MS = 500;
 /** … which is looked at so often: a timer for each frame would wake the device for nothing. */
 const WATCH_MS = 50;
+/** What was sent last lies so far in the future only where the wall clock was set back. */
+const SET_BACK_MS = 1_000;
 
 /** 20 ms of silence. Opus: one CELT full-band mono frame without energy; G.711: 160 zero samples. */
 const SILENT_FRAME: Record<AudioCodec, Buffer> = {
@@ -57,7 +59,9 @@ export class AudioTrack {
 
   /** A frame of the source. One that silence has already stood in for is dropped. */
   push(unit: AccessUnit): void {
-    this.#lastRealAt = this.#options.clock.monotonic();
+    const { clock } = this.#options;
+    this.#lastRealAt = clock.monotonic();
+    if (this.#lastCaptureTimeMs - clock.now() > SET_BACK_MS) this.#lastCaptureTimeMs = 0;
     if (this.#timer === undefined || unit.captureTimeMs < this.#lastCaptureTimeMs + FRAME_MS / 2) return;
     this.#set('on');
     this.#send(unit);

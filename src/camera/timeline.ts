@@ -27,14 +27,16 @@ export class Timeline {
 
   /**
    * `ptsMs` on the source's time line to epoch milliseconds, for a frame of `track` that has just arrived.
-   * Frames in order get rising times, also while a first burst of frames is still moving the offset.
+   * Frames in order get rising times, also while a first burst of frames is still moving the offset; a wall clock that is set back is
+   * followed at once.
    */
   captureTimeMs(track: number, ptsMs: number): number {
     const last = this.#last.get(track);
     let captureTimeMs = this.#shifted(ptsMs);
     if (last === undefined) this.#last.set(track, { ptsMs, captureTimeMs });
     else if (ptsMs > last.ptsMs) {
-      captureTimeMs = Math.max(captureTimeMs, last.captureTimeMs + LEAST_STEP_MS);
+      const wasSetBack = last.captureTimeMs - captureTimeMs > JUMP_MS;
+      if (!wasSetBack) captureTimeMs = Math.max(captureTimeMs, last.captureTimeMs + LEAST_STEP_MS);
       last.ptsMs = ptsMs;
       last.captureTimeMs = captureTimeMs;
     }

@@ -58,6 +58,18 @@ test('sound that stops and comes back: silence between, times only rise', () => 
   }
 });
 
+test('sound goes on when the wall clock is set back', () => {
+  const { clock, sent, states, track, speak } = createTrack();
+  track.start();
+  for (let index = 0; index < 100; index += 1) {
+    clock.advance(20);
+    if (index === 50) clock.wallMs -= 3_600_000;
+    speak();
+  }
+  assert.deepEqual(states, ['on']);
+  assert.equal(sent.length, 100);
+});
+
 test('a late timer makes up what it missed', () => {
   const { clock, sent, track } = createTrack();
   track.start();

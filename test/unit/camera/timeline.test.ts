@@ -60,6 +60,24 @@ test('a source that starts again, jumps or pauses is followed at once', () => {
   assert.equal(timeline.captureTimeMs(0, 3_600_000), clock.now(), 'forward');
 });
 
+test('a wall clock that is set back is followed at once', () => {
+  const clock = new SimulatedClock();
+  const timeline = new Timeline(clock);
+  const capture = (index: number) => {
+    const time = timeline.captureTimeMs(0, index * FRAME_MS);
+    clock.advance(FRAME_MS);
+    return time;
+  };
+  capture(0);
+  clock.wallMs -= 3_600_000;
+  const times = [1, 2, 3].map(capture);
+  assert.deepEqual(
+    times.map((time) => time - (times[0] ?? 0)),
+    [0, FRAME_MS, 2 * FRAME_MS],
+  );
+  assert.equal(times.at(-1), clock.now() - FRAME_MS);
+});
+
 test('a source whose clock is slow is followed: an hour later times are still those of arrival', () => {
   const clock = new SimulatedClock();
   const timeline = new Timeline(clock);
