@@ -48,16 +48,16 @@ export class RtpTimeline {
     return ticks;
   }
 
-  /** What waited for a processor comes late, and then all at once: no clock was set. */
+  /** No clock was set where what waited for a processor comes late, and then all at once, nor where pictures are out of order. */
   #heedClock(captureTimeMs: number, pushedAtMs: number): void {
     const offsetMs = captureTimeMs - pushedAtMs;
     const aheadMs = offsetMs - this.#soonestMs;
     const sinceMs = captureTimeMs - this.#captureTimeMs;
-    const backMs = sinceMs < 0 ? pushedAtMs - this.#pushedAtMs - sinceMs : 0;
+    const backMs = sinceMs < -CLOCK_STEP_MS ? pushedAtMs - this.#pushedAtMs - sinceMs : 0;
     this.#captureTimeMs = captureTimeMs;
     this.#pushedAtMs = pushedAtMs;
-    if (aheadMs > 0 || backMs > CLOCK_STEP_MS) this.#soonestMs = offsetMs;
-    if (backMs > CLOCK_STEP_MS) this.#shiftMs += backMs;
+    if (aheadMs > 0 || backMs > 0) this.#soonestMs = offsetMs;
+    if (backMs > 0) this.#shiftMs += backMs;
     else if (aheadMs > CLOCK_STEP_MS && aheadMs < Infinity) this.#shiftMs -= aheadMs;
   }
 

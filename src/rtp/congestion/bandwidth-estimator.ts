@@ -116,6 +116,7 @@ export class BandwidthEstimator {
     const { kbps } = this.estimate;
     if (kbps === undefined) return;
     this.#rate.set(kbps / 2, nowMs);
+    this.estimate.isOutrun = false;
     this.#publish();
   }
 

@@ -248,3 +248,20 @@ test('pictures that come a second late, and all at once, keep their times', () =
   assert.deepEqual(frameNumbers(viewer), range(1, 38));
   for (let i = 1; i < stamps.length; i++) assert.equal((stamps[i]! - stamps[i - 1]!) >>> 0, FRAME_MS * 90);
 });
+
+test('a picture out of order that comes a second after the one before it keeps its time', () => {
+  const camera = new TestCamera();
+  const { viewer, sender } = watch(camera);
+  sender.start();
+  camera.gop(3);
+  const first = camera.unit(false, 1000);
+  camera.clock.advance(FRAME_MS);
+  camera.stream.push(camera.unit(false, 1000));
+  camera.clock.advance(1500);
+  camera.stream.push(first);
+  const stamps = viewer.frames().map(({ timestamp }) => timestamp);
+  assert.deepEqual(
+    stamps.slice(-2).map((stamp) => ((stamp - stamps[0]!) | 0) / 90),
+    [5 * FRAME_MS, 4 * FRAME_MS],
+  );
+});

@@ -131,6 +131,18 @@ describe('bandwidth estimator', () => {
   });
 });
 
+test('where feedback stops, nothing tells any more that all arrives in step', () => {
+  const network = new SimulatedLink({ kbps: 50_000 });
+  const { estimator } = network;
+  network.run(1000, 3000);
+  while (!estimator.estimate.isOutrun) network.run(33, 3000 + network.nowMs);
+  const { kbps } = estimator.estimate;
+  estimator.onSent(1, 1000, network.nowMs);
+  estimator.onSent(2, 1000, network.nowMs + 5000);
+  assert.ok(kbpsOf(network) < 0.6 * (kbps ?? 0), `${kbpsOf(network)} kbps`);
+  assert.equal(estimator.estimate.isOutrun, false);
+});
+
 describe('bandwidth estimator without transport-wide feedback', () => {
   test("a receiver's estimate holds for as long as it is repeated, and is outgrown when it is not", () => {
     const estimator = new BandwidthEstimator();
