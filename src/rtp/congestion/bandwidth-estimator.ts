@@ -33,7 +33,7 @@ export interface BandwidthEstimate {
   use: LinkUse;
   sentKbps: number;
   acknowledgedKbps: number | undefined;
-  /** As much as the estimate or more was sent of late, and arrived as fast: nothing tells of the link's end. */
+  /** As much as the estimate or more was sent of late, and nearly all arrived, as fast: nothing tells of the link's end. */
   isOutrun: boolean;
 }
 
@@ -201,7 +201,7 @@ export class BandwidthEstimator {
         this.#result?.add(sentMs, arrivedMs, bytes[slot]!);
     }
     this.#queue.settle();
-    this.#carried.settle();
+    this.#carried.settle(missing);
     this.#loss.add(count, missing, this.#lossSituation(nowMs));
     if (count > 0) this.#update(nowMs);
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NOT_RECEIVED } from '../../../src/rtp/rtcp-types.ts';
 import { ViewerLink } from '../../../src/webrtc/viewer-link.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
@@ -46,9 +47,9 @@ test('a viewer far away is sent to with care at first, and faster while nothing 
   link.close();
 });
 
-/** Packets from `baseSequence` on, at these moments. */
-function feedback(arrivedMs: readonly number[], baseSequence = 0) {
-  const arrivals = Int32Array.from(arrivedMs, (ms) => Math.round(4 * ms));
+/** Packets from `baseSequence` on, at these moments; undefined: lost. */
+function feedback(arrivedMs: readonly (number | undefined)[], baseSequence = 0) {
+  const arrivals = Int32Array.from(arrivedMs, (ms) => (ms === undefined ? NOT_RECEIVED : Math.round(4 * ms)));
   return {
     senderSsrc: 1,
     mediaSsrc: 2,
@@ -113,10 +114,11 @@ test('a first feedback of few packets is no measure, nor is a time in which noth
   link.close();
 });
 
-test('what left slowly by our own doing does not keep a replay slow: it goes faster while it arrives in step', () => {
-  for (const { stretch, isFaster } of [
-    { stretch: 1, isFaster: true },
-    { stretch: 1.2, isFaster: false },
+test('what left slowly by our own doing does not keep a replay slow: it goes faster while it arrives in step and whole', () => {
+  for (const { stretch, lostOneOf, isFaster } of [
+    { stretch: 1, lostOneOf: Infinity, isFaster: true },
+    { stretch: 1.2, lostOneOf: Infinity, isFaster: false },
+    { stretch: 1, lostOneOf: 8, isFaster: false },
   ]) {
     const { clock, link } = createLink();
     link.expectFeedback();
@@ -141,7 +143,9 @@ test('what left slowly by our own doing does not keep a replay slow: it goes fas
     send(60, 9600 / firstKbps);
     link.onTransportFeedback(
       feedback(
-        sentMs.slice(from).map((ms) => beganMs + stretch * (ms - beganMs)),
+        sentMs
+          .slice(from)
+          .map((ms, i) => ((i + 1) % lostOneOf === 0 ? undefined : beganMs + stretch * (ms - beganMs))),
         from,
       ),
     );
