@@ -2,8 +2,12 @@
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `: ${errorText(error.cause)}`;
-  const text = error.message || error.name;
-  return text + cause;
+  return (error.message || eachText(error) || error.name) + cause;
+}
+
+/** Node says nothing itself where each of several addresses failed (`net.connect`). */
+function eachText(error: Error): string {
+  return error instanceof AggregateError ? error.errors.map(errorText).join(', ') : '';
 }
 
 /** Start-up cannot go on and a restart would not help: bad local configuration or identity. Exit code 1. */
