@@ -45,6 +45,7 @@ describe('a film as a camera', () => {
       const { video, audio } = await page.figures(id);
       assert.deepEqual([video.codec, video.width, video.height], ['H264', 320, 180]);
       assert.equal(video.packetsLost + audio.packetsLost, 0);
+      assert.equal(video.freezeCount, 0);
       // Over its end, too, each picture follows the one before; the last one stays where the sound is longer.
       assert.ok(numbers.length > 2 * PICTURES);
       const astray = numbers.filter((number, i) => i > 0 && !follows(number, numbers[i - 1] ?? 0));

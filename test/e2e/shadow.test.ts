@@ -60,7 +60,7 @@ describe('the device shadow configures the agent', () => {
 
   /**
    * Resolves to the milliseconds from a change until the picture of a viewer has this width. A viewer of another camera gets
-   * every picture meanwhile.
+   * every picture meanwhile, and none late.
    */
   async function besideGarden(
     change: () => Promise<unknown>,
@@ -68,6 +68,7 @@ describe('the device shadow configures the agent', () => {
     viewer = front,
   ): Promise<number> {
     let tookMs = Infinity;
+    const since = await page.figures(garden);
     const recording = await recordDuring(page, garden, async () => {
       await page.waitForFrames(garden, 1);
       const startedAt = performance.now();
@@ -79,6 +80,9 @@ describe('the device shadow configures the agent', () => {
     const numbers = frameNumbers(recording);
     assert.ok(numbers.length > small.fps, `${numbers.length} pictures of the other camera`);
     assert.deepEqual(gaps(numbers), []);
+    const { video } = await page.figures(garden);
+    assert.equal(video.packetsLost, since.video.packetsLost);
+    assert.equal(video.freezeCount, since.video.freezeCount);
     return tookMs;
   }
 
